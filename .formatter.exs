@@ -1,0 +1,7 @@
+[
+  inputs: [
+    "{mix,.formatter}.exs",
+    "{config,lib,test,bench}/**/*.{ex,exs}",
+    "examples/**/{mix.exs,*.ex,*.exs}"
+  ]
+]

@@ -1,0 +1,36 @@
+defmodule Bloom.MixProject do
+  use Mix.Project
+
+  @version "0.1.0"
+
+  def project do
+    [
+      app: :bloom,
+      version: @version,
+      elixir: "~> 1.14",
+      description: "Zero-downtime release management for Elixir on OTP's release_handler",
+      start_permanent: Mix.env() == :prod,
+      elixirc_paths: elixirc_paths(Mix.env()),
+      package: package(),
+      deps: []
+    ]
+  end
+
+  def application do
+    [
+      mod: {Bloom.Application, []},
+      extra_applications: [:logger, :sasl, :crypto]
+    ]
+  end
+
+  defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(_env), do: ["lib"]
+
+  defp package do
+    [
+      licenses: ["MIT"],
+      links: %{"GitHub" => "https://github.com/brandocms/bloom"},
+      files: ~w(lib native priv/templates Cargo.toml Cargo.lock mix.exs README.md CHANGELOG.md LICENSE guides)
+    ]
+  end
+end

@@ -1,0 +1,3 @@
+//! What Bloom knows about releases on disk: archives, beams, Erlang terms and upgrade plans.
+//!
+//! Plain Rust without any BEAM in sight, so that cargo can test, fuzz and benchmark it; `bloom_nif` is the bridge.
