@@ -1,0 +1,48 @@
+defmodule Bloom.Deployment.Preflight do
+  @moduledoc """
+  Looks at every process that the switch will touch, right before it.
+
+  OTP's release handler hangs half-way on a supervisor that is busy, and skips silently a process that does
+  not answer in time, which then has its old state under new code. Both are refused here, with the name of
+  the culprit, while nothing has happened yet.
+  """
+
+  alias Bloom.{Config, Error, Plan, Supervision}
+
+  @doc "Whether every supervisor, and every process whose state will be changed, answers in time."
+  @spec run(Plan.t()) :: :ok | {:error, Error.t()}
+  def run(%Plan{} = plan) do
+    timeout = Config.get(:busy_timeout_ms)
+    touched = MapSet.new(Plan.changed_modules(plan, :update) ++ Plan.changed_modules(plan, :supervisor))
+
+    with {:ok, entries} <- Supervision.walk(timeout),
+         {:ok, entries} <- upgraded(entries, touched, timeout),
+         :ok <- all_answer(entries, timeout) do
+      :ok
+    else
+      {:error, {:busy, entry}} -> {:error, Error.busy(Supervision.describe(entry), timeout)}
+    end
+  end
+
+  defp upgraded(entries, touched, timeout) do
+    Enum.reduce_while(entries, {:ok, []}, fn entry, {:ok, acc} ->
+      case Supervision.modules(entry, timeout) do
+        {:ok, modules} -> {:cont, {:ok, if(Enum.any?(modules, &(&1 in touched)), do: [entry | acc], else: acc)}}
+        {:error, busy} -> {:halt, {:error, busy}}
+      end
+    end)
+  end
+
+  # A system message that copies no state; all are sent before the first answer is awaited.
+  defp all_answer(entries, timeout) do
+    deadline = System.monotonic_time(:millisecond) + timeout
+    requests = for entry <- entries, do: {entry, :gen.send_request(entry.pid, :system, {:debug, {:log, :get}})}
+
+    Enum.find_value(requests, :ok, fn {entry, request} ->
+      case :gen.receive_response(request, max(deadline - System.monotonic_time(:millisecond), 0)) do
+        :timeout -> {:error, {:busy, entry}}
+        _answer_or_gone -> nil
+      end
+    end)
+  end
+end

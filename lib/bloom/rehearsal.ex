@@ -1,0 +1,94 @@
+defmodule Bloom.Rehearsal do
+  @moduledoc """
+  What runs inside the VM that `Bloom.TargetVM` boots: a release answers for itself, with its own code.
+
+  The question is a map; each key is one thing to find out, and the answer holds the same keys:
+
+    * `config: true` - the resolved configuration, `[{app, [{key, value}]}]` of every application of the
+      release, after config providers ran and `compile_env` was validated by the boot itself;
+    * `load: [module]` - `[{module, reason}]` of those that cannot be loaded;
+    * `children: [{module, args}]` - for each supervisor call `{:ok, [child_id]}` or `{:error, text}`;
+    * `code_change: [{module, vsn, extra, [state]}]` - `[{module, text}]` of those whose `code_change`
+      raised or answered nonsense.
+
+  Part of the contract between versions of Bloom, as the node that asks may run another one.
+  """
+
+  @doc "Answers the question in the directory `$BLOOM_REHEARSAL` and halts the VM."
+  @spec main() :: no_return()
+  def main do
+    # The node's end closes standard input; nobody is left to answer to.
+    spawn(fn -> if IO.read(:stdio, :line) == :eof, do: System.halt(1) end)
+
+    dir = System.fetch_env!("BLOOM_REHEARSAL")
+    question = dir |> Path.join("question") |> File.read!() |> :erlang.binary_to_term()
+    # In this order, as loading what is asked for later may need the applications' environment.
+    answer =
+      for key <- [:config, :load, :children, :code_change], is_map_key(question, key), into: %{} do
+        {key, find_out(key, question[key])}
+      end
+
+    File.write!(Path.join(dir, "answer"), :erlang.term_to_binary({:ok, answer}))
+    System.halt(0)
+  end
+
+  defp find_out(:config, true) do
+    for app <- release_apps() do
+      Application.load(app)
+      {app, Application.get_all_env(app)}
+    end
+  end
+
+  defp find_out(:load, modules) do
+    for module <- modules, {:error, reason} <- [:code.ensure_loaded(module)], do: {module, reason}
+  end
+
+  defp find_out(:children, calls) do
+    for {module, args} <- calls, do: {{module, args}, guarded(fn -> child_ids(module.init(args)) end)}
+  end
+
+  defp find_out(:code_change, changes) do
+    for {module, vsn, extra, states} <- changes,
+        state <- states,
+        {:error, text} <- [guarded(fn -> code_change(module, vsn, state, extra) end)],
+        uniq: true,
+        do: {module, text}
+  end
+
+  defp release_apps do
+    vsn_dir = System.fetch_env!("REL_VSN_DIR")
+    [rel | _] = Path.wildcard(Path.join(vsn_dir, "*.rel"))
+    {:ok, [{:release, _name, _erts, apps}]} = :file.consult(rel)
+    Enum.map(apps, &elem(&1, 0))
+  end
+
+  defp child_ids({:ok, {_flags, specs}}), do: {:ok, Enum.map(specs, &child_id/1)}
+  defp child_ids(:ignore), do: {:ok, []}
+  defp child_ids(other), do: {:error, "init/1 returned #{inspect(other, limit: 10)}"}
+
+  defp child_id(%{id: id}), do: id
+  defp child_id(spec) when is_tuple(spec), do: elem(spec, 0)
+
+  # gen_statem keeps its state name beside its data, and sys:get_state gives both.
+  defp code_change(module, vsn, state, extra) do
+    result =
+      if function_exported?(module, :code_change, 4) do
+        {name, data} = state
+        module.code_change(vsn, name, data, extra)
+      else
+        module.code_change(vsn, state, extra)
+      end
+
+    case result do
+      {:ok, _state} -> {:ok, :changed}
+      {:ok, _name, _data} -> {:ok, :changed}
+      other -> {:error, "code_change returned #{inspect(other, limit: 10)}"}
+    end
+  end
+
+  defp guarded(fun) do
+    fun.()
+  catch
+    kind, reason -> {:error, Exception.format(kind, reason, __STACKTRACE__)}
+  end
+end

@@ -1,0 +1,51 @@
+defmodule Bloom.ReleaseHandler do
+  @moduledoc """
+  The one door to OTP's `:release_handler`, as a behaviour so that test suites can put
+  `Bloom.MockReleaseHandler` in its place:
+
+      config :bloom, release_handler: Bloom.MockReleaseHandler
+
+  The callbacks mirror [`:release_handler`](https://www.erlang.org/doc/man/release_handler.html). Versions
+  and names are charlists, as OTP wants them; a binary gives `badarg` there.
+  """
+
+  @typedoc "A release as OTP lists it: name, version, libraries as `app-version` and status."
+  @type release :: {name :: charlist(), vsn :: charlist(), libs :: [charlist()], status()}
+
+  @typedoc "`current` runs but does not boot next, `permanent` boots next, `old` was permanent before."
+  @type status :: :unpacked | :current | :permanent | :old
+
+  @callback which_releases() :: [release()]
+  @callback unpack_release(name :: charlist()) :: {:ok, vsn :: charlist()} | {:error, term()}
+  @callback set_unpacked(rel_file :: charlist(), lib_dirs :: [{atom(), charlist(), charlist()}]) ::
+              {:ok, vsn :: charlist()} | {:error, term()}
+  @callback check_install_release(vsn :: charlist()) ::
+              {:ok, from :: charlist(), descr :: term()} | {:error, term()}
+  @callback install_release(vsn :: charlist()) ::
+              {:ok, from :: charlist(), descr :: term()} | {:error, term()}
+  @callback make_permanent(vsn :: charlist()) :: :ok | {:error, term()}
+  @callback set_removed(vsn :: charlist()) :: :ok | {:error, term()}
+
+  @doc "The configured implementation."
+  @spec impl() :: module()
+  def impl, do: Bloom.Config.get(:release_handler)
+
+  @doc "The releases that the handler knows, versions and names as strings, latest registered first."
+  @spec releases() :: [%{name: String.t(), version: String.t(), status: status()}]
+  def releases do
+    for {name, vsn, _libs, status} <- impl().which_releases() do
+      %{name: to_string(name), version: to_string(vsn), status: status}
+    end
+  end
+
+  @doc "The release that runs: the `current` one, else the `permanent` one."
+  @spec running() :: {:ok, %{name: String.t(), version: String.t(), status: status()}} | :error
+  def running do
+    releases = releases()
+
+    case Enum.find(releases, &(&1.status == :current)) || Enum.find(releases, &(&1.status == :permanent)) do
+      nil -> :error
+      release -> {:ok, release}
+    end
+  end
+end

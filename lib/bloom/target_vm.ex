@@ -1,0 +1,124 @@
+defmodule Bloom.TargetVM do
+  @moduledoc """
+  Runs questions about a staged release in a VM of that release's own code, beside the node.
+
+  The VM boots the release's `start_clean` script with its `sys.config` and config providers, but starts none
+  of its applications, has no distribution and a low priority. `Bloom.Rehearsal` answers in there. It ends
+  with the question, at the time limit, or when the node ends.
+  """
+
+  alias Bloom.{Config, Error}
+
+  # env.sh may set what runtime.exs reads. exec, so that the port's OS pid is the VM's.
+  @script ~S"""
+  set -e
+  . "$REL_VSN_DIR/env.sh"
+  export RELEASE_DISTRIBUTION=none
+  exec nice -n 10 "$RELEASE_ROOT/erts-$BLOOM_ERTS/bin/erl" +S 1:1 +sbwt none -noshell \
+    -boot "$REL_VSN_DIR/start_clean" -boot_var RELEASE_LIB "$RELEASE_ROOT/lib" \
+    -config "$REL_VSN_DIR/sys" -s Elixir.Bloom.Rehearsal main
+  """
+
+  @doc """
+  Asks the release `vsn` under `root` and returns its answer.
+
+  See `Bloom.Rehearsal` for questions and answers. An error carries the last lines that the VM printed.
+  """
+  @spec ask(Path.t(), String.t(), map()) :: {:ok, map()} | {:error, Error.t()}
+  def ask(root, vsn, question) do
+    dir = Path.join([root, "releases", ".rehearsal-#{vsn}-#{System.unique_integer([:positive])}"])
+
+    try do
+      File.mkdir_p!(dir)
+      File.chmod!(dir, 0o700)
+      File.write!(Path.join(dir, "question"), :erlang.term_to_binary(question))
+
+      with {:ok, erts} <- erts_version(root, vsn),
+           {:ok, output} <- run(root, vsn, erts, dir) do
+        answer(Path.join(dir, "answer"), vsn, output)
+      end
+    after
+      File.rm_rf!(dir)
+    end
+  end
+
+  defp erts_version(root, vsn) do
+    case Path.wildcard(Path.join([root, "releases", vsn, "*.rel"])) do
+      [rel | _] ->
+        {:ok, [{:release, _name, {:erts, erts}, _apps}]} = :file.consult(rel)
+        {:ok, to_string(erts)}
+
+      [] ->
+        {:error, Error.new(:no_rel_file, "release #{vsn} has no .rel file: install its archive again")}
+    end
+  end
+
+  defp run(root, vsn, erts, dir) do
+    vsn_dir = Path.join([root, "releases", vsn])
+
+    port =
+      Port.open({:spawn_executable, "/bin/sh"}, [
+        :binary,
+        :exit_status,
+        :stderr_to_stdout,
+        :hide,
+        args: ["-c", @script],
+        cd: dir,
+        env:
+          for {name, value} <- [
+                {"RELEASE_ROOT", root},
+                {"RELEASE_VSN", vsn},
+                {"RELEASE_COMMAND", "eval"},
+                {"RELEASE_MODE", "interactive"},
+                {"REL_VSN_DIR", vsn_dir},
+                {"RELEASE_SYS_CONFIG", Path.join(vsn_dir, "sys")},
+                {"BLOOM_ERTS", erts},
+                {"BLOOM_REHEARSAL", dir},
+                {"ERL_CRASH_DUMP_SECONDS", "0"},
+                {"HEART_COMMAND", false}
+              ] do
+            {to_charlist(name), value && to_charlist(value)}
+          end
+      ])
+
+    {:os_pid, os_pid} = Port.info(port, :os_pid)
+    deadline = System.monotonic_time(:millisecond) + Config.get(:rehearsal_timeout_ms)
+    collect(port, os_pid, vsn, deadline, [])
+  end
+
+  defp collect(port, os_pid, vsn, deadline, output) do
+    receive do
+      {^port, {:data, data}} ->
+        collect(port, os_pid, vsn, deadline, [output | data])
+
+      {^port, {:exit_status, 0}} ->
+        {:ok, IO.iodata_to_binary(output)}
+
+      {^port, {:exit_status, status}} ->
+        {:error, failed(vsn, "ended with status #{status}", IO.iodata_to_binary(output))}
+    after
+      max(deadline - System.monotonic_time(:millisecond), 0) ->
+        System.cmd("kill", ["-KILL", to_string(os_pid)])
+        Port.close(port)
+        {:error, failed(vsn, "did not answer in #{Config.get(:rehearsal_timeout_ms)} ms", IO.iodata_to_binary(output))}
+    end
+  end
+
+  defp answer(file, vsn, output) do
+    case File.read(file) do
+      {:ok, binary} -> :erlang.binary_to_term(binary)
+      {:error, _reason} -> {:error, failed(vsn, "gave no answer", output)}
+    end
+  end
+
+  defp failed(vsn, what, output) do
+    Error.new(:target_vm_failed, "a VM with the code and configuration of release #{vsn} #{what}#{tail(output)}",
+      suggestions: ["fix what it printed and build the release again; the running release is untouched"]
+    )
+  end
+
+  defp tail(output) do
+    lines = output |> String.split("\n", trim: true) |> Enum.take(20)
+    if lines == [], do: "", else: ":\n" <> Enum.join(lines, "\n")
+  end
+end
