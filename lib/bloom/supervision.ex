@@ -34,17 +34,25 @@ defmodule Bloom.Supervision do
     end
   end
 
-  @doc "The callback module and the argument of a running supervisor's `init/1`, from its state."
-  @spec init_call(pid(), timeout()) :: {:ok, {module(), term()}} | :error
-  def init_call(pid, timeout) do
+  @doc "The callback module of a supervisor, or nil for any other process."
+  @spec callback(pid()) :: module() | nil
+  def callback(pid) do
+    case :proc_lib.translate_initial_call(pid) do
+      {:supervisor, module, _arity} -> module
+      _other -> nil
+    end
+  end
+
+  @doc """
+  The argument of a running supervisor's `init/1`, from its state. Not for dynamic supervisors, which keep no
+  children in their specs.
+  """
+  @spec init_argument(pid(), timeout()) :: {:ok, term()} | :error
+  def init_argument(pid, timeout) do
     case :sys.get_state(pid, timeout) do
       # The last two fields of the state record in OTP's supervisor.erl are module and args.
-      state when is_tuple(state) and elem(state, 0) == :state ->
-        [args, module | _] = state |> Tuple.to_list() |> Enum.reverse()
-        {:ok, {module, args}}
-
-      _dynamic ->
-        :error
+      state when is_tuple(state) and elem(state, 0) == :state -> {:ok, elem(state, tuple_size(state) - 1)}
+      _dynamic -> :error
     end
   catch
     :exit, _reason -> :error
@@ -79,13 +87,6 @@ defmodule Bloom.Supervision do
         {root, module} when is_pid(root) <- [:application_master.get_child(master)] do
       # The application's module is not what its top supervisor runs.
       %{supervisor: nil, id: app, pid: root, type: :supervisor, modules: [callback(root) || module]}
-    end
-  end
-
-  defp callback(pid) do
-    case :proc_lib.translate_initial_call(pid) do
-      {:supervisor, module, _arity} -> module
-      _other -> nil
     end
   end
 

@@ -80,8 +80,9 @@ defmodule Bloom.Deployment.Rehearse do
     gone = for app <- own, %{change: :removed, name: name} <- app.modules, do: String.to_existing_atom(name)
 
     for %{type: :supervisor, pid: pid} <- entries,
-        {:ok, {module, args}} <- [Supervision.init_call(pid, Config.get(:busy_timeout_ms))],
+        module = Supervision.callback(pid),
         module not in gone and Application.get_application(module) in apps,
+        {:ok, args} <- [Supervision.init_argument(pid, Config.get(:busy_timeout_ms))],
         uniq: true,
         do: {module, args}
   end

@@ -1,3 +1,12 @@
 //! What Bloom knows about releases on disk: archives, beams, Erlang terms and upgrade plans.
 //!
 //! Plain Rust without any BEAM in sight, so that cargo can test, fuzz and benchmark it; `bloom_nif` is the bridge.
+
+pub mod archive;
+pub mod error;
+pub mod manifest;
+pub mod names;
+pub mod stage;
+pub mod tree;
+
+pub use error::Error;

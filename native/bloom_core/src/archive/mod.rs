@@ -1,0 +1,107 @@
+//! `NAME-VSN.tar.gz`: one streaming pass that believes nothing.
+//!
+//! The compressed bytes are digested and inflated on one thread while the other reads the tar archive and digests
+//! its files; memory is bounded by a few buffers whatever the archive's size. Mix packs files and directories only,
+//! links dereferenced, so every link and every special file is refused.
+
+mod check;
+mod stream;
+mod walk;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::Result;
+use crate::manifest::Manifest;
+use crate::names::{Name, Sha256, Version};
+
+pub(crate) use walk::Sink;
+
+/// What an archive may hold at most.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Unpacked bytes of the whole archive.
+    pub total_bytes: u64,
+    /// Bytes of the manifest.
+    pub manifest_bytes: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Unpacked bytes for each compressed byte, counted after the first 16 MiB. Real releases reach 10.
+    pub ratio: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { total_bytes: 16 << 30, manifest_bytes: 64 << 20, entries: 500_000, ratio: 200 }
+    }
+}
+
+/// The release that the archive is expected to be; what is `None` is taken as the archive says.
+#[derive(Debug, Clone, Default)]
+pub struct Expect {
+    /// The release's name.
+    pub name: Option<Name>,
+    /// The release's version.
+    pub version: Option<Version>,
+}
+
+/// A request to stop, shared with whoever may ask for it.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks the operation to stop at its next step.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked to.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Who is told how far an operation is, and who may stop it.
+#[derive(Clone, Default)]
+pub struct Control<'a> {
+    /// Called now and then with the compressed bytes done and their total.
+    pub progress: Option<&'a dyn Fn(u64, u64)>,
+    /// Stops the operation.
+    pub cancel: Cancel,
+}
+
+/// An archive that is what its manifest says.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// The digest of the archive file.
+    pub sha256: Sha256,
+    /// How many bytes it unpacks to.
+    pub bytes: u64,
+}
+
+/// Verifies an archive in one pass: gzip, tar, names, sizes, and every file against the manifest.
+///
+/// # Errors
+/// Each way in which an archive can be wrong has its own variant of [`crate::Error`].
+pub fn verify(path: &Path, expect: &Expect, limits: &Limits, control: &Control<'_>) -> Result<Verified> {
+    read(path, expect, limits, control, &mut walk::Nowhere)
+}
+
+/// Verifies an archive while its files go to `sink`, which must not trust them before this returns.
+pub(crate) fn read(
+    path: &Path,
+    expect: &Expect,
+    limits: &Limits,
+    control: &Control<'_>,
+    sink: &mut dyn Sink,
+) -> Result<Verified> {
+    let mut stream = stream::Inflated::open(path, limits, control)?;
+    let contents = walk::walk(&mut stream, limits, sink)?;
+    let (sha256, bytes) = stream.finish()?;
+    let manifest = check::against_manifest(contents, expect, path)?;
+    Ok(Verified { manifest, sha256, bytes })
+}

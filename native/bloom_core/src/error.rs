@@ -1,0 +1,144 @@
+//! The one error of the crate: what went wrong, on which path, and what to do next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Everything that can go wrong, each with a stable code (see [`Error::code`]).
+///
+/// The texts are for users: one sentence with the path or name it is about, and the next step.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An operation on a file failed.
+    #[error("cannot {operation} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The caller asked to stop.
+    #[error("cancelled; nothing was changed")]
+    Cancelled,
+    /// Not gzip, damaged, or cut short.
+    #[error("the archive is damaged or incomplete ({0}): copy it again")]
+    Damaged(String),
+    /// Bytes after the end of the compressed data or of the tar archive.
+    #[error("the archive has data after its end: copy it again, or build it again")]
+    TrailingData,
+    /// More or larger content than the limits allow.
+    #[error("the archive unpacks to more than {what} allows ({limit}): a release is never that large")]
+    TooLarge {
+        /// Which limit.
+        what: &'static str,
+        /// Its value.
+        limit: u64,
+    },
+    /// A path that leaves the root or cannot be a file of a release.
+    #[error("the archive holds the unsafe path {path:?} ({why}): do not use it")]
+    UnsafePath {
+        /// The path as far as it can be shown.
+        path: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A symbolic or hard link. Mix packs files, never links.
+    #[error("the archive holds the link {0}, and a release has none: build it with `mix release`")]
+    Link(String),
+    /// A device, a pipe, or anything else that is neither file nor directory.
+    #[error("the archive holds {0}, which is neither file nor directory: do not use it")]
+    SpecialFile(String),
+    /// A file that would run with its owner's rights.
+    #[error("the archive holds {0} with setuid, setgid or sticky bits: do not use it")]
+    SetuidBits(String),
+    /// One path twice.
+    #[error("the archive holds {0} twice: build it again")]
+    Duplicate(String),
+    /// Two paths that are one on a file system without case, or a file where a directory is.
+    #[error("the archive holds both {0} and {1}, which cannot lie beside each other: rename one and build it again")]
+    Clash(String, String),
+    /// A top-level entry or an entry of `releases/` or `lib/` that no release has.
+    #[error("the archive holds {0}, which does not belong to the release: keep overlays below bin/")]
+    UnknownEntry(String),
+    /// Built with `include_erts: false`.
+    #[error("the archive holds no erts-* directory: set include_erts: true for the release in mix.exs")]
+    NoErts,
+    /// No manifest, so the build step is missing.
+    #[error(
+        "the archive has no manifest of Bloom: add the build step to mix.exs, \
+         releases: [{0}: [steps: [:assemble, &Bloom.Release.prepare/1, :tar]]], and build it again"
+    )]
+    NoManifest(String),
+    /// A manifest that cannot be read.
+    #[error("the manifest of the release is not readable ({0}): build the archive again")]
+    BadManifest(String),
+    /// Another release than the one that was asked for.
+    #[error("the archive is {what} {found}, not {expected}: copy the right one, and keep the file name Mix gave it")]
+    WrongRelease {
+        /// `release` or `version`.
+        what: &'static str,
+        /// What the archive says.
+        found: String,
+        /// What was asked for.
+        expected: String,
+    },
+    /// Content that differs from the manifest.
+    #[error(
+        "{0} is not as Bloom.Release.prepare left it: make that step the last one before :tar and build the archive again"
+    )]
+    Altered(String),
+    /// In the manifest but not in the archive.
+    #[error("{0} is missing from the archive: copy it again, or build it again")]
+    Missing(String),
+    /// A file of the live root that differs from the archive's file of the same name.
+    #[error(
+        "{0} is there already with other content, and live files are never overwritten: \
+         build with the same Erlang/OTP as the running release, or give the release a new version"
+    )]
+    Differs(String),
+    /// A name or version that cannot be one.
+    #[error("{0:?} cannot be a {1} of a release: use letters, digits, dots, dashes, plus signs and underscores")]
+    BadName(String, &'static str),
+}
+
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The stable code of the error, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => "disk_full",
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => "read_only",
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => "permission_denied",
+            Self::Io { .. } => "io",
+            Self::Cancelled => "cancelled",
+            Self::Damaged(_) => "damaged",
+            Self::TrailingData => "trailing_data",
+            Self::TooLarge { .. } => "too_large",
+            Self::UnsafePath { .. } => "unsafe_path",
+            Self::Link(_) => "link",
+            Self::SpecialFile(_) => "special_file",
+            Self::SetuidBits(_) => "setuid_bits",
+            Self::Duplicate(_) => "duplicate",
+            Self::Clash(..) => "clash",
+            Self::UnknownEntry(_) => "unknown_entry",
+            Self::NoErts => "no_erts",
+            Self::NoManifest(_) => "no_manifest",
+            Self::BadManifest(_) => "bad_manifest",
+            Self::WrongRelease { .. } => "wrong_release",
+            Self::Altered(_) => "altered",
+            Self::Missing(_) => "missing",
+            Self::Differs(_) => "differs",
+            Self::BadName(..) => "bad_name",
+        }
+    }
+
+    /// Adds to an I/O error what was tried on which file.
+    pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        move |source| Self::Io { operation, path, source }
+    }
+}

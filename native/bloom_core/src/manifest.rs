@@ -1,0 +1,163 @@
+//! `releases/VSN/bloom.json`: what the build step says the release consists of.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::names::{EntryPath, Name, Sha256, Version};
+use crate::tree;
+
+/// The newest format that this version reads and the one it writes.
+pub const FORMAT: u32 = 1;
+
+/// Whose code an application is, which decides how its changes are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The project's own: its application, umbrella children, path dependencies.
+    Own,
+    /// Any other dependency.
+    Dependency,
+    /// Elixir's own applications.
+    Elixir,
+    /// Erlang/OTP's.
+    Otp,
+}
+
+/// An application of the release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Application {
+    /// Its name.
+    pub name: Name,
+    /// The version that the release sees, with the digest of its content.
+    pub version: Version,
+    /// The version that its author wrote.
+    pub base_version: Version,
+    /// Whose code it is.
+    pub kind: Kind,
+}
+
+impl Application {
+    /// Its directory, relative to the root.
+    #[must_use]
+    pub fn dir(&self) -> String {
+        format!("lib/{}-{}", self.name, self.version)
+    }
+}
+
+/// What is known of a release before its files are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The name of the release.
+    pub name: Name,
+    /// Its version.
+    pub version: Version,
+    /// The version of ERTS in it.
+    pub erts_version: Version,
+    /// The OTP release it was built with.
+    pub otp_release: String,
+    /// The Elixir version it was built with.
+    pub elixir_version: String,
+    /// Its applications.
+    pub applications: Vec<Application>,
+}
+
+/// A file of the release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Where it lies below the root.
+    pub path: EntryPath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its permission bits.
+    pub mode: u32,
+    /// The digest of its content.
+    pub sha256: Sha256,
+}
+
+/// The manifest of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format of this document.
+    pub format: u32,
+    /// What is known of the release.
+    #[serde(flatten)]
+    pub header: Header,
+    /// Every file of the archive but the manifest and those that differ from node to node, sorted by path.
+    pub files: Vec<File>,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+impl Manifest {
+    /// Where the manifest of a version lies below the root.
+    #[must_use]
+    pub fn path(version: &Version) -> String {
+        format!("releases/{version}/bloom.json")
+    }
+
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// [`Error::BadManifest`] for what is not one or is of a newer format.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let bad = |error: serde_json::Error| Error::BadManifest(error.to_string());
+        let Format { format } = serde_json::from_slice(bytes).map_err(bad)?;
+        if format > FORMAT {
+            return Err(Error::BadManifest(format!(
+                "it has format {format} and this version of Bloom reads up to {FORMAT}; upgrade Bloom with a restart first"
+            )));
+        }
+        serde_json::from_slice(bytes).map_err(bad)
+    }
+
+    /// Reads the manifest of a staged release.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::BadManifest`].
+    pub fn read(root: &Path, version: &Version) -> Result<Self> {
+        let path = root.join(Self::path(version));
+        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        Self::parse(&bytes)
+    }
+}
+
+/// Whether a file is left out of manifests: it is the manifest, or belongs to the node and not to the release.
+#[must_use]
+pub fn is_excluded(path: &EntryPath, version: &Version) -> bool {
+    let path = path.as_str();
+    path == "releases/COOKIE" || path == "releases/start_erl.data" || path == Manifest::path(version)
+}
+
+/// Writes the manifest of the assembled release below `root`, covering every file in `entries` (files or
+/// directories, relative to the root).
+///
+/// # Errors
+/// [`Error::Io`] where a file cannot be read or the manifest not written, [`Error::UnsafePath`] for a name that
+/// no archive could carry.
+pub fn write(root: &Path, header: Header, entries: &[String]) -> Result<Manifest> {
+    let mut files = BTreeMap::new();
+    for entry in entries {
+        for file in tree::files(root, entry)? {
+            if !is_excluded(&file.path, &header.version) {
+                files.entry(file.path.clone()).or_insert(file);
+            }
+        }
+    }
+
+    let manifest = Manifest { format: FORMAT, files: files.into_values().collect(), header };
+    let path = root.join(Manifest::path(&manifest.header.version));
+    let temporary = path.with_extension("json.tmp");
+    let bytes = serde_json::to_vec(&manifest).map_err(|error| Error::BadManifest(error.to_string()))?;
+    let mut file = fs::File::create(&temporary).map_err(Error::io("create", &temporary))?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", &temporary))?;
+    fs::rename(&temporary, &path).map_err(Error::io("write", &path))?;
+    Ok(manifest)
+}

@@ -1,0 +1,78 @@
+//! Directories on disk: their files, their digests.
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use sha2::Digest as _;
+
+use crate::error::{Error, Result};
+use crate::manifest::File;
+use crate::names::{EntryPath, Sha256};
+
+/// The content digest of a directory: 64 hexadecimal digits over the sorted relative paths and the SHA-256 of each
+/// file. Links are followed, as Mix's `:tar` step packs what they point to.
+///
+/// # Errors
+/// [`Error::Io`] where something in it cannot be read.
+pub fn digest(dir: &Path) -> Result<String> {
+    let parent = dir.parent().unwrap_or(Path::new("/"));
+    let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut hasher = sha2::Sha256::new();
+    for file in files(parent, &name)? {
+        hasher.update(&file.path.as_str()[name.len()..]);
+        hasher.update([0]);
+        hasher.update(file.sha256.to_string());
+        hasher.update([0]);
+    }
+    Ok(Sha256::of(hasher).to_string())
+}
+
+/// Every file of `entry` (a file or a directory below `root`), sorted by path, with size, mode and digest.
+///
+/// # Errors
+/// [`Error::Io`] where something cannot be read, [`Error::UnsafePath`] for a name that is not UTF-8.
+pub fn files(root: &Path, entry: &str) -> Result<Vec<File>> {
+    let mut found = Vec::new();
+    collect(root, &EntryPath::parse(entry.as_bytes())?, &mut found)?;
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+fn collect(root: &Path, path: &EntryPath, found: &mut Vec<File>) -> Result<()> {
+    let full = path.below(root);
+    let metadata = fs::metadata(&full).map_err(Error::io("read", &full))?;
+    if metadata.is_dir() {
+        for entry in fs::read_dir(&full).map_err(Error::io("list", &full))? {
+            let entry = entry.map_err(Error::io("list", &full))?;
+            let mut child = path.as_str().as_bytes().to_vec();
+            child.push(b'/');
+            child.extend_from_slice(entry.file_name().as_encoded_bytes());
+            collect(root, &EntryPath::parse(&child)?, found)?;
+        }
+    } else {
+        let (size, sha256) = hash_file(&full)?;
+        found.push(File { path: path.clone(), size, mode: metadata.permissions().mode() & 0o777, sha256 });
+    }
+    Ok(())
+}
+
+/// Size and digest of a file.
+///
+/// # Errors
+/// [`Error::Io`] where it cannot be read.
+pub fn hash_file(path: &Path) -> Result<(u64, Sha256)> {
+    let mut file = fs::File::open(path).map_err(Error::io("open", path))?;
+    let mut buffer = vec![0; 64 * 1024];
+    let mut hasher = sha2::Sha256::new();
+    let mut size = 0;
+    loop {
+        let read = file.read(&mut buffer).map_err(Error::io("read", path))?;
+        if read == 0 {
+            return Ok((size, Sha256::of(hasher)));
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
