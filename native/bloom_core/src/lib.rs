@@ -3,10 +3,12 @@
 //! Plain Rust without any BEAM in sight, so that cargo can test, fuzz and benchmark it; `bloom_nif` is the bridge.
 
 pub mod archive;
+pub mod beam;
 pub mod error;
 pub mod manifest;
 pub mod names;
 pub mod stage;
+pub mod term;
 pub mod tree;
 
 pub use error::Error;
