@@ -6,7 +6,7 @@ defmodule Bloom.Plan do
   never believed. The rules stand in the guide "How Bloom decides".
   """
 
-  alias Bloom.{Error, Native, Root}
+  alias Bloom.{Error, Native, Relup, Root}
 
   @typedoc "`:hot` while the node runs, `:restart` needs a restart of the VM, `:refuse` cannot be had at all."
   @type decision :: :hot | :restart | :refuse
@@ -69,11 +69,12 @@ defmodule Bloom.Plan do
       root: root.path,
       running: %{
         version: root.running,
-        apps: loaded_apps(),
-        consolidated: consolidated(root),
-        embedded: :code.get_mode() == :embedded
+        erts: to_string(:erlang.system_info(:version)),
+        apps: running_apps(root),
+        consolidated: consolidated(root)
       },
       target: target,
+      downgrade: Relup.sides(root.running, target).direction == :down,
       loaded: loaded_modules()
     }
 
@@ -124,10 +125,13 @@ defmodule Bloom.Plan do
     end
   end
 
-  defp loaded_apps do
-    for {app, _description, vsn} <- Application.loaded_applications(),
-        dir when is_list(dir) <- [:code.lib_dir(app)] do
-      %{name: to_string(app), version: to_string(vsn), dir: to_string(dir)}
+  # From the .rel, as applications with the mode :none are in the release and not loaded.
+  defp running_apps(root) do
+    {:ok, [{:release, _name, _erts, apps}]} = :file.consult(Root.release_path(root, root.running, "#{root.name}.rel"))
+
+    for app <- apps do
+      {name, version} = {elem(app, 0), elem(app, 1)}
+      %{name: to_string(name), version: to_string(version), dir: Path.join(root.path, "lib/#{name}-#{version}")}
     end
   end
 

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::beam::BeamError;
+use crate::term::TermError;
+
 /// Everything that can go wrong, each with a stable code (see [`Error::code`]).
 ///
 /// The texts are for users: one sentence with the path or name it is about, and the next step.
@@ -97,6 +100,22 @@ pub enum Error {
          build with the same Erlang/OTP as the running release, or give the release a new version"
     )]
     Differs(String),
+    /// A file that is no compiled module.
+    #[error("cannot read {}: {source}; install the archive again", path.display())]
+    Beam {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BeamError,
+    },
+    /// A file that is no Erlang term.
+    #[error("cannot read {}: {source}; build the release again", path.display())]
+    Term {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TermError,
+    },
     /// A name or version that cannot be one.
     #[error("{0:?} cannot be a {1} of a release: use letters, digits, dots, dashes, plus signs and underscores")]
     BadName(String, &'static str),
@@ -132,6 +151,8 @@ impl Error {
             Self::Altered(_) => "altered",
             Self::Missing(_) => "missing",
             Self::Differs(_) => "differs",
+            Self::Beam { .. } => "bad_beam",
+            Self::Term { .. } => "bad_term",
             Self::BadName(..) => "bad_name",
         }
     }

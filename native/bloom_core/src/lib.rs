@@ -7,6 +7,7 @@ pub mod beam;
 pub mod error;
 pub mod manifest;
 pub mod names;
+pub mod plan;
 pub mod stage;
 pub mod term;
 pub mod tree;

@@ -32,15 +32,8 @@ pub struct Staged {
 /// # Errors
 /// Those of [`archive::verify`], and [`Error::Differs`] where a file is there already with other content. In every
 /// case the root is as it was before.
-pub fn stage(
-    archive: &Path,
-    root: &Path,
-    version: &Version,
-    expect: &Expect,
-    limits: &Limits,
-    control: &Control<'_>,
-) -> Result<Staged> {
-    let staging = Staging::create(root, version)?;
+pub fn stage(archive: &Path, root: &Path, expect: &Expect, limits: &Limits, control: &Control<'_>) -> Result<Staged> {
+    let staging = Staging::create(root, expect.version.as_ref())?;
     let mut unpack = Unpack { root, staging: &staging.path, last_dir: PathBuf::new() };
     let verified = archive::read(archive, expect, limits, control, &mut unpack)?;
     sync_file_system(&staging.path)?;
@@ -95,7 +88,8 @@ struct Staging {
 }
 
 impl Staging {
-    fn create(root: &Path, version: &Version) -> Result<Self> {
+    fn create(root: &Path, version: Option<&Version>) -> Result<Self> {
+        let version = version.map_or("any", Version::as_str);
         let path = root.join("releases").join(format!("{STAGING_PREFIX}{version}"));
         if path.exists() {
             fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;

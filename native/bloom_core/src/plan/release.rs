@@ -1,0 +1,233 @@
+//! The target as it lies on disk: its applications, their modules and its consolidated protocols.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{About, Request, Verdict};
+use crate::beam::{Beam, BeamError, Details, ModuleMd5};
+use crate::error::{Error, Result};
+use crate::manifest::{Application, Manifest};
+use crate::term::{Term, text};
+
+/// Applications without which Bloom cannot switch.
+const REQUIRED: [&str; 4] = ["kernel", "stdlib", "sasl", "bloom"];
+
+/// A staged release.
+pub(super) struct Target {
+    pub(super) manifest: Manifest,
+    /// In the order of the manifest.
+    pub(super) apps: Vec<TargetApp>,
+    /// Which application a module belongs to, as an index into `apps`.
+    pub(super) owners: HashMap<String, usize>,
+    /// The digests of the consolidated protocols; `None` where the release has no such directory.
+    pub(super) consolidated: Option<HashMap<String, ModuleMd5>>,
+    /// What runs under each module's name once the target runs.
+    pub(super) effective: HashMap<String, ModuleMd5>,
+}
+
+/// An application of the target.
+pub(super) struct TargetApp {
+    pub(super) application: Application,
+    pub(super) dir: PathBuf,
+    /// Its callback module, where it has one.
+    pub(super) callback: Option<String>,
+    /// The applications it needs.
+    pub(super) needs: Vec<String>,
+    pub(super) modules: HashMap<String, ModuleMd5>,
+}
+
+impl Target {
+    pub(super) fn read(request: &Request, verdict: &mut Verdict) -> Result<Self> {
+        let release_dir = request.root.join("releases").join(request.target.as_str());
+        let manifest = Manifest::read(&request.root, &request.target)?;
+        check_rel(&release_dir, &manifest, verdict)?;
+        check_required(&manifest, verdict);
+
+        let mut apps = Vec::new();
+        for application in &manifest.header.applications {
+            apps.extend(read_app(&request.root, application, verdict)?);
+        }
+        let consolidated = release_dir.join("consolidated");
+        let consolidated = if consolidated.is_dir() { Some(digests(&[consolidated])?.swap_remove(0)) } else { None };
+
+        let dirs: Vec<_> = apps.iter().map(|app| app.dir.join("ebin")).collect();
+        for (app, modules) in apps.iter_mut().zip(digests(&dirs)?) {
+            app.modules = modules;
+        }
+        let owners = owners(&apps, verdict);
+        let mut effective: HashMap<_, _> = apps.iter().flat_map(|app| app.modules.clone()).collect();
+        effective.extend(consolidated.clone().unwrap_or_default());
+        Ok(Self { manifest, apps, owners, consolidated, effective })
+    }
+
+    pub(super) fn app(&self, name: &str) -> Option<&TargetApp> {
+        self.apps.iter().find(|app| app.application.name.as_str() == name)
+    }
+}
+
+/// The names and digests of the modules in some directories, read on all cores.
+pub(super) fn digests(dirs: &[PathBuf]) -> Result<Vec<HashMap<String, ModuleMd5>>> {
+    let mut files = Vec::new();
+    for (index, dir) in dirs.iter().enumerate() {
+        files.extend(beams(dir)?.into_iter().map(|(name, path)| (index, name, path)));
+    }
+
+    let next = AtomicUsize::new(0);
+    let read = || -> Result<Vec<(usize, ModuleMd5)>> {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((_, _, path)) = files.get(index) else { return Ok(done) };
+            done.push((index, read_md5(path)?));
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(files.len().max(1));
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(read)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("reading beams does not panic")).collect()
+    });
+
+    let mut digests = vec![HashMap::new(); dirs.len()];
+    for result in results {
+        for (index, md5) in result? {
+            let (dir, name, _) = &files[index];
+            digests[*dir].insert(name.clone(), md5);
+        }
+    }
+    Ok(digests)
+}
+
+/// The digest of a beam file.
+pub(super) fn read_md5(path: &Path) -> Result<ModuleMd5> {
+    read_beam(path, |beam| Ok(beam.md5()))
+}
+
+/// What a plan wants to know of a beam file.
+pub(super) fn read_details(path: &Path) -> Result<Details> {
+    read_beam(path, |beam| beam.details())
+}
+
+fn read_beam<T>(path: &Path, read: impl FnOnce(Beam<'_>) -> std::result::Result<T, BeamError>) -> Result<T> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    Beam::parse(&bytes).and_then(read).map_err(|source| Error::Beam { path: path.to_owned(), source })
+}
+
+/// The beams of a directory by module name, which is their file's name: OTP loads them by it.
+pub(super) fn beams(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
+        let path = entry.map_err(Error::io("list", dir))?.path();
+        if path.extension().is_some_and(|extension| extension == "beam") {
+            let name = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
+            found.extend(name.map(|name| (name, path)));
+        }
+    }
+    Ok(found)
+}
+
+/// Reads a file of one Erlang term.
+pub(super) fn read_term(path: &Path) -> Result<Term> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    text::parse(&bytes).map_err(|source| Error::Term { path: path.to_owned(), source })
+}
+
+fn check_rel(release_dir: &Path, manifest: &Manifest, verdict: &mut Verdict) -> Result<()> {
+    let header = &manifest.header;
+    let path = release_dir.join(format!("{}.rel", header.name));
+    let rel = read_term(&path)?;
+    let expected: HashSet<_> =
+        header.applications.iter().map(|app| (app.name.as_str().to_owned(), app.version.as_str().to_owned())).collect();
+
+    if rel_parts(&rel).is_none_or(|(name, version, erts, apps)| {
+        name != header.name.as_str()
+            || version != header.version.as_str()
+            || erts != header.erts_version.as_str()
+            || apps != expected
+    }) {
+        let message = format!("{} does not say what the manifest says: build the release again", path.display());
+        verdict.refuse("rel_mismatch", message, About::Release);
+    }
+    Ok(())
+}
+
+type RelParts = (String, String, String, HashSet<(String, String)>);
+
+/// Name, version, ERTS version and applications of `{release,{Name,Vsn},{erts,Erts},[{App,Vsn,…}]}`.
+fn rel_parts(rel: &Term) -> Option<RelParts> {
+    let [tag, name, erts, apps] = rel.as_tuple()? else { return None };
+    let [name, version] = name.as_tuple()? else { return None };
+    let [_, erts] = erts.as_tuple()? else { return None };
+    let apps = apps.as_list()?.iter().map(|app| {
+        let app = app.as_tuple()?;
+        Some((app.first()?.as_atom()?.to_owned(), app.get(1)?.as_text()?))
+    });
+    (tag.as_atom()? == "release").then_some(())?;
+    Some((name.as_text()?, version.as_text()?, erts.as_text()?, apps.collect::<Option<_>>()?))
+}
+
+fn check_required(manifest: &Manifest, verdict: &mut Verdict) {
+    for required in REQUIRED {
+        if !manifest.header.applications.iter().any(|app| app.name.as_str() == required) {
+            let message = format!("the release has no {required} application: add it to the release's applications");
+            verdict.refuse("missing_application", message, About::App(required));
+        }
+    }
+}
+
+fn read_app(root: &Path, application: &Application, verdict: &mut Verdict) -> Result<Option<TargetApp>> {
+    let name = application.name.as_str();
+    let dir = root.join(application.dir());
+    let path = dir.join("ebin").join(format!("{name}.app"));
+    if !path.is_file() {
+        let message = format!("{} is missing: install the archive again", path.display());
+        verdict.refuse("missing_app_file", message, About::App(name));
+        return Ok(None);
+    }
+
+    let term = read_term(&path)?;
+    let properties = match term.as_tuple() {
+        Some([_, found, properties]) if found.as_atom() == Some(name) => properties,
+        _ => &Term::Other,
+    };
+    if properties.get("vsn").and_then(Term::as_text).as_deref() != Some(application.version.as_str()) {
+        let message =
+            format!("{} does not say version {}: build the release again", path.display(), application.version);
+        verdict.refuse("app_mismatch", message, About::App(name));
+        return Ok(None);
+    }
+    Ok(Some(TargetApp {
+        application: application.clone(),
+        callback: callback(properties),
+        needs: ["applications", "included_applications"]
+            .iter()
+            .flat_map(|key| properties.get(key).map(Term::atoms).unwrap_or_default())
+            .collect(),
+        modules: HashMap::new(),
+        dir,
+    }))
+}
+
+/// The callback module of an application from the properties of its `.app`.
+pub(super) fn callback(properties: &Term) -> Option<String> {
+    Some(properties.get("mod")?.as_tuple()?.first()?.as_atom()?.to_owned())
+}
+
+fn owners(apps: &[TargetApp], verdict: &mut Verdict) -> HashMap<String, usize> {
+    let mut owners: HashMap<String, usize> = HashMap::new();
+    for (index, app) in apps.iter().enumerate() {
+        let name = app.application.name.as_str();
+        for module in app.modules.keys() {
+            if let Some(other) = owners.insert(module.clone(), index) {
+                let other = &apps[other].application.name;
+                let message = format!(
+                    "the module {} is in both {other} and {name}: keep it in one of them",
+                    super::display(module)
+                );
+                verdict.refuse("duplicate_module", message, About::Module(name, module));
+            }
+        }
+    }
+    owners
+}
