@@ -1,3 +1,6 @@
+# Mix needs the compiler of the native library before it has compiled anything.
+Code.require_file("native/mix/compile.bloom_native.ex", __DIR__)
+
 defmodule Bloom.MixProject do
   use Mix.Project
 
@@ -10,6 +13,7 @@ defmodule Bloom.MixProject do
       elixir: "~> 1.14",
       description: "Zero-downtime release management for Elixir on OTP's release_handler",
       start_permanent: Mix.env() == :prod,
+      compilers: [:bloom_native] ++ Mix.compilers(),
       elixirc_paths: elixirc_paths(Mix.env()),
       package: package(),
       deps: []

@@ -1,0 +1,201 @@
+defmodule Bloom.Native do
+  @moduledoc """
+  The work that is done in Rust: digests, archives and plans. The only module that knows there is a NIF.
+
+  Every function that touches files runs on a dirty scheduler and answers `{:error, %Bloom.Error{}}` for whatever
+  goes wrong, a bug in the library (`:native_panic`) and a library that cannot be loaded (`:native_not_loaded`)
+  included. When the calling process dies, what it waits for is cancelled.
+
+  ## Progress
+
+  With `progress: {pid, reference}` the process gets messages `{:bloom_progress, reference, done, total}`, ten a
+  second at most. What is counted are the bytes of the archive.
+
+  ## Cancelling
+
+  `cancel: token` makes an operation stop when any process calls `cancel/1` with the same token. It then answers
+  an error with the code `:cancelled`, and the files are as they were.
+  """
+
+  alias Bloom.Error
+
+  # Written by the Mix compiler bloom_native, which runs first.
+  @manifest Path.join(Mix.Project.manifest_path(), "compile.bloom_native")
+  @external_resource @manifest
+
+  # Its name carries its digest, so this module changes whenever the library does, and an upgrade sees it.
+  @library @manifest |> File.read!() |> String.split("\n", trim: true) |> List.last() |> Path.rootname()
+
+  @version Mix.Project.config()[:version]
+
+  @on_load :load
+
+  @typedoc "What `cancel/1` takes."
+  @opaque token :: reference()
+
+  @typedoc "Who is told how far it is and what stops it; both may be left out."
+  @type watch :: %{
+          optional(:progress) => {pid(), reference()} | nil,
+          optional(:cancel) => token() | nil,
+          optional(atom()) => term()
+        }
+
+  @typedoc "A release in words, as the manifest has it."
+  @type header :: %{
+          name: String.t(),
+          version: String.t(),
+          erts_version: String.t(),
+          otp_release: String.t(),
+          elixir_version: String.t(),
+          applications: [
+            %{
+              name: String.t(),
+              version: String.t(),
+              base_version: String.t(),
+              kind: :own | :dependency | :elixir | :otp
+            }
+          ]
+        }
+
+  @typedoc "An archive that is what its manifest says; `bytes` is its unpacked size, `sha256` that of the archive."
+  @type verified :: %{
+          name: String.t(),
+          version: String.t(),
+          erts_version: String.t(),
+          otp_release: String.t(),
+          elixir_version: String.t(),
+          sha256: String.t(),
+          files: non_neg_integer(),
+          bytes: non_neg_integer()
+        }
+
+  @typedoc "What was put in place, in order, and what was there already; directories relative to the root."
+  @type staged :: %{verified: verified(), placed: [String.t()], shared: [String.t()]}
+
+  @doc "The content digest of a directory: 64 hexadecimal digits."
+  @spec tree_digest(Path.t()) :: {:ok, String.t()} | {:error, Error.t()}
+  def tree_digest(dir), do: dir |> to_string() |> nif_tree_digest() |> result()
+
+  @doc """
+  Writes the manifest of the assembled release in `root`, covering `entries`: files and directories relative to
+  it. Returns the number of files.
+  """
+  @spec manifest_write(Path.t(), header(), [String.t()]) :: {:ok, non_neg_integer()} | {:error, Error.t()}
+  def manifest_write(root, header, entries), do: root |> to_string() |> nif_manifest_write(header, entries) |> result()
+
+  @doc """
+  Verifies an archive in one pass, without writing anything.
+
+  `:name` and `:version` are what it is expected to be; what is left out may be anything.
+  """
+  @spec archive_verify(Path.t(), watch()) :: {:ok, verified()} | {:error, Error.t()}
+  def archive_verify(archive, opts \\ %{}) do
+    archive |> to_string() |> nif_archive_verify(expect(opts), watch(opts)) |> result()
+  end
+
+  @doc """
+  Verifies an archive and puts its files in place below `:root`, in one pass.
+
+  `:name` and `:version` are as for `archive_verify/2`. Whatever goes wrong, the root is as it was before.
+  """
+  @spec archive_stage(Path.t(), watch()) :: {:ok, staged()} | {:error, Error.t()}
+  def archive_stage(archive, %{root: root} = opts) do
+    archive |> to_string() |> nif_archive_stage(to_string(root), expect(opts), watch(opts)) |> result()
+  end
+
+  @doc "Removes what `archive_stage/2` has placed."
+  @spec archive_unstage(Path.t(), [String.t()]) :: :ok | {:error, Error.t()}
+  def archive_unstage(root, placed), do: root |> to_string() |> nif_archive_unstage(placed) |> done()
+
+  @doc "Removes what an interrupted `archive_stage/2` left in `releases/` of the root."
+  @spec archive_sweep(Path.t()) :: :ok | {:error, Error.t()}
+  def archive_sweep(root), do: root |> to_string() |> nif_archive_sweep() |> done()
+
+  @doc "Makes a token for `cancel/1`."
+  @spec cancel_token() :: {:ok, token()} | {:error, Error.t()}
+  def cancel_token, do: nif_cancel_token() |> result()
+
+  @doc "Stops the operations that were given the token, now and in future."
+  @spec cancel(token()) :: :ok | {:error, Error.t()}
+  def cancel(token), do: token |> nif_cancel() |> done()
+
+  @doc """
+  The value of a result, or raises its error.
+
+      iex> Bloom.Native.ok!({:ok, 1})
+      1
+      iex> Bloom.Native.ok!(:ok)
+      :ok
+  """
+  @spec ok!(:ok | {:ok, value} | {:error, Error.t()}) :: :ok | value when value: term()
+  def ok!(:ok), do: :ok
+  def ok!({:ok, value}), do: value
+  def ok!({:error, %Error{} = error}), do: raise(error)
+
+  # The library takes the place of these. Without it they answer what kept it from loading.
+
+  @doc false
+  def nif_tree_digest(_dir), do: not_loaded()
+  @doc false
+  def nif_manifest_write(_root, _header, _entries), do: not_loaded()
+  @doc false
+  def nif_archive_verify(_archive, _expect, _watch), do: not_loaded()
+  @doc false
+  def nif_archive_stage(_archive, _root, _expect, _watch), do: not_loaded()
+  @doc false
+  def nif_archive_unstage(_root, _placed), do: not_loaded()
+  @doc false
+  def nif_archive_sweep(_root), do: not_loaded()
+  @doc false
+  def nif_cancel_token, do: not_loaded()
+  @doc false
+  def nif_cancel(_token), do: not_loaded()
+
+  defp expect(opts), do: %{name: opts[:name], version: opts[:version]}
+  defp watch(opts), do: %{progress: opts[:progress], cancel: opts[:cancel]}
+
+  defp result({:ok, value}), do: {:ok, value}
+  defp result({:error, error}), do: {:error, Error.from_native(error)}
+
+  defp done(answer), do: with({:ok, :ok} <- result(answer), do: :ok)
+
+  # Never fails: a release must boot, and a switch must go on, whatever is wrong with the library.
+  @doc false
+  def load do
+    with {:ok, path} <- library(),
+         {:error, {reason, text}} <- :erlang.load_nif(path, @version) do
+      remember("#{path}.so cannot be loaded: #{explain(reason, to_string(text))}")
+    else
+      :ok -> :ok
+      {:error, message} -> remember(message)
+    end
+  end
+
+  defp library do
+    case :code.priv_dir(:bloom) do
+      {:error, :bad_name} -> {:error, "there is no bloom application in the code path: put its ebin directory there"}
+      dir -> {:ok, :filename.join([dir, "native", @library])}
+    end
+  end
+
+  # The library answers 2 to another version than its own.
+  defp explain(reason, text) do
+    cond do
+      reason in [:load_failed, :upgrade] and text =~ "(2)" ->
+        "it was built for another version of Bloom; give Bloom #{@version} its own"
+
+      reason in [:load_failed, :upgrade, :reload] ->
+        "#{text}; restart the VM"
+
+      true ->
+        "#{text}; build it on a machine like this one with mix deps.compile bloom --force"
+    end
+  end
+
+  defp remember(message) do
+    error = %{code: :native_not_loaded, message: "Bloom's native library is not loaded: #{message}"}
+    :persistent_term.put({__MODULE__, :not_loaded}, {:error, error})
+  end
+
+  defp not_loaded, do: :persistent_term.get({__MODULE__, :not_loaded})
+end
