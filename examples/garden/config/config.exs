@@ -1,0 +1,3 @@
+import Config
+
+config :garden, soil: "loam"

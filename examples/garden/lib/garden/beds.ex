@@ -1,0 +1,25 @@
+defmodule Garden.Beds do
+  @moduledoc "Counts how often each bed was watered: the state that must survive every upgrade."
+
+  use GenServer
+
+  def start_link(_opts), do: GenServer.start_link(__MODULE__, [], name: __MODULE__)
+
+  @doc "Waters a bed and returns how often that was done."
+  def water(bed), do: GenServer.call(__MODULE__, {:water, bed})
+
+  @doc "How often all beds together were watered."
+  def total, do: GenServer.call(__MODULE__, :total)
+
+  # The state is a map of counts by bed.
+  @impl true
+  def init(_args), do: {:ok, %{}}
+
+  @impl true
+  def handle_call({:water, bed}, _from, beds) do
+    beds = Map.update(beds, bed, 1, &(&1 + 1))
+    {:reply, beds[bed], beds}
+  end
+
+  def handle_call(:total, _from, beds), do: {:reply, beds |> Map.values() |> Enum.sum(), beds}
+end

@@ -1,0 +1,5 @@
+defmodule Garden.Rose do
+  @moduledoc "A rose."
+
+  defstruct colour: "red"
+end

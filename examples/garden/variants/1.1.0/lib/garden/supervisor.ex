@@ -1,0 +1,13 @@
+defmodule Garden.Supervisor do
+  @moduledoc "The garden's children, in a module of their own, where an upgrade can compare them."
+
+  use Supervisor
+
+  def start_link(_opts), do: Supervisor.start_link(__MODULE__, [], name: __MODULE__)
+
+  @impl true
+  def init(_args) do
+    children = [Garden.Beds, Garden.Almanac, Garden.Weather, Garden.Plants, Garden.Web]
+    Supervisor.init(children, strategy: :one_for_one)
+  end
+end

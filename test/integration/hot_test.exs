@@ -1,0 +1,76 @@
+defmodule Bloom.Integration.HotTest do
+  # Real releases, booted by their own launcher, under load, driven from this second node.
+  use Bloom.Test.ReleaseCase
+
+  test "up, up, down, down and up again: no request fails, no state is lost, the VM stays", %{node: node} do
+    for version <- ["1.1.0", "1.2.0"], do: assert(:ok = install(node, version))
+    pid = Node.os_pid(node)
+
+    {steps, load} =
+      Load.during(node.http_port, fn ->
+        for {step, version} <- [
+              {&switch(&1, "1.1.0"), "1.1.0"},
+              {&switch(&1, "1.2.0"), "1.2.0"},
+              {&rollback/1, "1.1.0"},
+              {&rollback/1, "1.0.0"},
+              {&switch(&1, "1.1.0"), "1.1.0"}
+            ] do
+          {step.(node), version, Node.get(node, "/version"), running(node)}
+        end
+      end)
+
+    for {result, version, served, listed} <- steps do
+      assert {:ok, ^version, ^version} = {result, served, listed}
+    end
+
+    assert load.failures == []
+    assert load.requests > 100
+    assert Node.get(node, "/beds") == Integer.to_string(load.watered)
+    assert Node.os_pid(node) == pid
+  end
+
+  test "protocols, configuration, children and dependencies follow", %{node: node} do
+    seen = fn -> for path <- ~w(/describe /season /owner /seeds), do: Node.get(node, path) end
+    children = fn -> node |> Node.rpc(Supervisor, :which_children, [Garden.Supervisor]) |> Enum.map(&elem(&1, 0)) end
+    for version <- ["1.1.0", "1.2.0"], do: :ok = install(node, version)
+
+    old = ["something green", "spring", "nobody", "radish"]
+    assert seen.() == old
+    assert Garden.Almanac in children.() and Garden.Weather not in children.()
+
+    assert :ok = switch(node, "1.1.0")
+    assert seen.() == ["a red rose", "summer", "nobody", "radish carrot"]
+    assert Garden.Almanac in children.() and Garden.Weather in children.()
+    assert Node.eval(node, "Agent.get(Garden.Weather, & &1)") == "mild"
+
+    assert :ok = switch(node, "1.2.0")
+    assert Garden.Almanac not in children.() and Garden.Weather in children.()
+    refute Node.rpc(node, Process, :whereis, [Garden.Almanac])
+
+    assert :ok = rollback(node)
+    assert Garden.Almanac in children.()
+    assert Node.eval(node, "is_pid(Process.whereis(Garden.Almanac))")
+
+    assert :ok = rollback(node)
+    assert seen.() == old
+    assert Garden.Weather not in children.()
+  end
+
+  @tag garden: "1.1.0"
+  test "an application that stays 0.1.0 changes hot, in both directions and after a restart", %{node: node, root: root} do
+    assert :ok = install(node, "1.1.1")
+    assert Node.get(node, "/seeds") == "radish carrot"
+    assert :ok = switch(node, "1.1.1")
+    assert Node.get(node, "/seeds") == "radish carrot leek"
+    assert :ok = rollback(node)
+    assert Node.get(node, "/seeds") == "radish carrot"
+    assert :ok = switch(node, "1.1.1")
+
+    :ok = Node.stop(node, :kill)
+    {:ok, node} = Node.start(root)
+    assert Node.get(node, "/version") == "1.1.1"
+    assert Node.get(node, "/seeds") == "radish carrot leek"
+    assert :ok = rollback(node)
+    assert Node.get(node, "/seeds") == "radish carrot"
+  end
+end

@@ -1,0 +1,199 @@
+defmodule Bloom.Test.Node do
+  @moduledoc """
+  The remote control of a deployed release: unpacks it as a user would, starts it with its own launcher as an
+  operating system process, asks it over Erlang RPC and HTTP, stops and kills it.
+
+  Everything is on loopback. The node ends with the process that started this one.
+  """
+
+  use GenServer
+
+  @start_timeout_ms 30_000
+
+  @type t :: %__MODULE__{server: pid(), root: Path.t(), node: node(), http_port: :inet.port_number()}
+  defstruct [:server, :root, :node, :http_port]
+
+  @doc "Unpacks an archive into a new directory `root`."
+  @spec deploy(Path.t(), Path.t()) :: :ok
+  def deploy(archive, root) do
+    File.mkdir_p!(root)
+    {_output, 0} = System.cmd("tar", ["xzf", archive, "-C", root])
+    :ok
+  end
+
+  @doc """
+  Starts the deployed release and waits until it answers over HTTP.
+
+  `env` is added to its environment. Returns `{:error, output}` where it ends instead.
+  """
+  @spec start(Path.t(), env: [{String.t(), String.t()}]) :: {:ok, t()} | {:error, String.t()}
+  def start(root, opts \\ []) do
+    ensure_distribution()
+    id = System.unique_integer([:positive])
+    node = :"garden-#{System.pid()}-#{id}@127.0.0.1"
+    http_port = free_port()
+
+    env = [
+      {"GARDEN_NODE", Atom.to_string(node)},
+      {"GARDEN_PORT", Integer.to_string(http_port)},
+      {"ERL_EPMD_ADDRESS", "127.0.0.1"},
+      {"ERL_CRASH_DUMP_SECONDS", "0"} | Keyword.get(opts, :env, [])
+    ]
+
+    Node.set_cookie(node, root |> Path.join("releases/COOKIE") |> File.read!() |> String.to_atom())
+    {:ok, server} = GenServer.start_link(__MODULE__, {root, env})
+    handle = %__MODULE__{server: server, root: root, node: node, http_port: http_port}
+
+    case await_http(handle, System.monotonic_time(:millisecond) + @start_timeout_ms) do
+      :ok -> {:ok, handle}
+      :error -> {:error, stop_and_log(handle)}
+    end
+  end
+
+  @doc "Copies an archive into the node's `releases/`."
+  @spec upload(t(), Path.t()) :: :ok
+  def upload(node, archive) do
+    File.cp!(archive, Path.join([node.root, "releases", Path.basename(archive)]))
+  end
+
+  @doc "Calls a function in the node."
+  @spec rpc(t(), module(), atom(), [term()]) :: term()
+  def rpc(node, module, function, arguments), do: :erpc.call(node.node, module, function, arguments, 120_000)
+
+  @doc "Evaluates Elixir code in the node."
+  @spec eval(t(), String.t()) :: term()
+  def eval(node, code) do
+    {value, _binding} = rpc(node, Code, :eval_string, [code])
+    value
+  end
+
+  @doc "The body of a GET request to the node."
+  @spec get(t(), String.t()) :: String.t()
+  def get(node, path) do
+    {:ok, 200, body} = Bloom.Test.HTTP.get(node.http_port, path)
+    body
+  end
+
+  @doc "The process id that the operating system knows the node by."
+  @spec os_pid(t()) :: String.t()
+  def os_pid(node), do: rpc(node, System, :pid, [])
+
+  @doc "What the node has printed so far."
+  @spec log(t()) :: String.t()
+  def log(node), do: GenServer.call(node.server, :log)
+
+  @doc "Stops the node, hard with `:kill`, and waits until it is gone."
+  @spec stop(t(), :term | :kill) :: :ok
+  def stop(node, signal \\ :term), do: GenServer.call(node.server, {:stop, signal}, 30_000)
+
+  @doc "A digest of every file below a directory, by relative path."
+  @spec tree(Path.t()) :: %{Path.t() => binary()}
+  def tree(dir) do
+    for path <- Path.wildcard(Path.join(dir, "**"), match_dot: true), File.regular?(path), into: %{} do
+      {Path.relative_to(path, dir), :crypto.hash(:sha256, File.read!(path))}
+    end
+  end
+
+  @doc "Makes this VM a distributed node on loopback, and an epmd to go with it, once."
+  @spec ensure_distribution() :: :ok
+  def ensure_distribution do
+    if not Node.alive?() do
+      System.put_env("ERL_EPMD_ADDRESS", "127.0.0.1")
+      {_output, 0} = System.cmd("epmd", ["-daemon"])
+      Application.put_env(:kernel, :inet_dist_use_interface, {127, 0, 0, 1})
+      {:ok, _pid} = Node.start(:"bloom-#{System.pid()}@127.0.0.1", :longnames)
+    end
+
+    :ok
+  end
+
+  defp free_port do
+    {:ok, socket} = :gen_tcp.listen(0, ip: {127, 0, 0, 1})
+    {:ok, port} = :inet.port(socket)
+    :gen_tcp.close(socket)
+    port
+  end
+
+  defp await_http(node, deadline) do
+    cond do
+      match?({:ok, 200, _body}, Bloom.Test.HTTP.get(node.http_port, "/version")) -> :ok
+      System.monotonic_time(:millisecond) > deadline -> :error
+      GenServer.call(node.server, {:ended_within, 50}) -> :error
+      true -> await_http(node, deadline)
+    end
+  end
+
+  defp stop_and_log(node) do
+    log = log(node)
+    stop(node, :kill)
+    log
+  end
+
+  @impl true
+  def init({root, env}) do
+    Process.flag(:trap_exit, true)
+
+    port =
+      Port.open({:spawn_executable, Path.join(root, "bin/garden")}, [
+        :binary,
+        :exit_status,
+        :stderr_to_stdout,
+        args: ["start"],
+        cd: root,
+        env: for({name, value} <- clean_environment() ++ env, do: {to_charlist(name), value && to_charlist(value)})
+      ])
+
+    # The launcher execs its way to the VM.
+    {:os_pid, os_pid} = Port.info(port, :os_pid)
+    {:ok, %{port: port, os_pid: os_pid, log: [], ended: false}}
+  end
+
+  # What this VM was started with is not for the release.
+  defp clean_environment do
+    for {name, _value} <- System.get_env(),
+        String.starts_with?(name, ["RELEASE_", "MIX_", "ERL_", "ELIXIR_", "BINDIR", "ROOTDIR", "EMU", "PROGNAME"]) do
+      {name, false}
+    end
+  end
+
+  @impl true
+  def handle_call(:log, _from, state), do: {:reply, IO.iodata_to_binary(state.log), state}
+
+  def handle_call({:ended_within, ms}, _from, state) do
+    state = if state.ended, do: state, else: receive_output(state, ms)
+    {:reply, state.ended, state}
+  end
+
+  def handle_call({:stop, signal}, _from, state), do: {:reply, :ok, stop_process(state, signal)}
+
+  @impl true
+  def handle_info(message, state), do: {:noreply, handle_output(message, state)}
+
+  @impl true
+  def terminate(_reason, state), do: stop_process(state, :kill)
+
+  defp receive_output(state, ms) do
+    receive do
+      {port, _output} = message when port == state.port -> handle_output(message, state)
+    after
+      ms -> state
+    end
+  end
+
+  defp handle_output({port, {:data, data}}, %{port: port} = state), do: %{state | log: [state.log | data]}
+  defp handle_output({port, {:exit_status, _status}}, %{port: port} = state), do: %{state | ended: true}
+  defp handle_output(_other, state), do: state
+
+  defp stop_process(%{ended: true} = state, _signal), do: state
+
+  defp stop_process(state, signal) do
+    System.cmd("kill", [if(signal == :kill, do: "-KILL", else: "-TERM"), to_string(state.os_pid)],
+      stderr_to_stdout: true
+    )
+
+    await_end(state)
+  end
+
+  defp await_end(%{ended: true} = state), do: state
+  defp await_end(state), do: state |> receive_output(:infinity) |> await_end()
+end
