@@ -111,6 +111,10 @@ defmodule Bloom.Native do
   @spec archive_sweep(Path.t()) :: :ok | {:error, Error.t()}
   def archive_sweep(root), do: root |> to_string() |> nif_archive_sweep() |> done()
 
+  @doc "Plans the way from what runs to a staged release, see `Bloom.Plan.make/2`."
+  @spec plan(map()) :: {:ok, map()} | {:error, Error.t()}
+  def plan(request), do: request |> nif_plan() |> result()
+
   @doc "Makes a token for `cancel/1`."
   @spec cancel_token() :: {:ok, token()} | {:error, Error.t()}
   def cancel_token, do: nif_cancel_token() |> result()
@@ -146,6 +150,8 @@ defmodule Bloom.Native do
   def nif_archive_unstage(_root, _placed), do: not_loaded()
   @doc false
   def nif_archive_sweep(_root), do: not_loaded()
+  @doc false
+  def nif_plan(_request), do: not_loaded()
   @doc false
   def nif_cancel_token, do: not_loaded()
   @doc false

@@ -10,4 +10,6 @@ mod cancel;
 mod failure;
 mod init;
 mod job;
+mod plan;
+mod plan_map;
 mod tree;

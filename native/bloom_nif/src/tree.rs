@@ -17,8 +17,30 @@ pub enum AppKind {
     Otp,
 }
 
+impl From<AppKind> for Kind {
+    fn from(kind: AppKind) -> Self {
+        match kind {
+            AppKind::Own => Self::Own,
+            AppKind::Dependency => Self::Dependency,
+            AppKind::Elixir => Self::Elixir,
+            AppKind::Otp => Self::Otp,
+        }
+    }
+}
+
+impl From<Kind> for AppKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Own => Self::Own,
+            Kind::Dependency => Self::Dependency,
+            Kind::Elixir => Self::Elixir,
+            Kind::Otp => Self::Otp,
+        }
+    }
+}
+
 #[derive(NifMap)]
-pub struct AppMap {
+struct AppMap {
     name: String,
     version: String,
     base_version: String,
@@ -43,12 +65,7 @@ impl TryFrom<AppMap> for Application {
             name: Name::parse(&map.name)?,
             version: Version::parse(&map.version)?,
             base_version: Version::parse(&map.base_version)?,
-            kind: match map.kind {
-                AppKind::Own => Kind::Own,
-                AppKind::Dependency => Kind::Dependency,
-                AppKind::Elixir => Kind::Elixir,
-                AppKind::Otp => Kind::Otp,
-            },
+            kind: map.kind.into(),
         })
     }
 }
