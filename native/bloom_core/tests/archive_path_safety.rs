@@ -5,6 +5,7 @@ mod support;
 use std::io::Write as _;
 
 use bloom_core::Error;
+use bloom_core::archive::{Control, Limits};
 use support::{Release, Root, gzip, with_entry};
 use tar::EntryType;
 
@@ -121,11 +122,11 @@ fn entries_that_belong_to_no_release() {
 #[test]
 fn a_bomb_of_bytes_entries_or_compression() {
     let root = Root::new();
-    let small = bloom_core::archive::Limits { total_bytes: 10_000, ..Default::default() };
-    let few = bloom_core::archive::Limits { entries: 3, ..Default::default() };
+    let small = Limits { total_bytes: 10_000, ..Limits::default() };
+    let few = Limits { entries: 3, ..Limits::default() };
     let archive = Release::new("1.1.0").archive();
     for limits in [small, few] {
-        let error = root.stage_with(&archive, &limits, &Default::default()).unwrap_err();
+        let error = root.stage_with(&archive, &limits, &Control::default()).unwrap_err();
         assert_eq!(error.code(), "too_large", "{error}");
     }
 

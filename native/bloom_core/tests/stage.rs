@@ -37,7 +37,7 @@ fn what_belongs_to_the_node_is_never_written() {
 fn a_live_file_that_differs_is_never_overwritten() {
     let root = Root::new();
     let mut release = Release::new("1.1.0");
-    release.put("lib/kernel-8.5.3/ebin/kernel.beam", &[8; 70_000]);
+    release.put("lib/kernel-8.5.3/ebin/kernel.beam", &vec![8; 70_000]);
     let error = root.refuses(&release.archive());
     assert!(matches!(&error, Error::Differs(path) if path == "lib/kernel-8.5.3/ebin/kernel.beam"), "{error}");
 }

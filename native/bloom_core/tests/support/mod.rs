@@ -28,7 +28,7 @@ impl Release {
         release.put("bin/garden", b"#!/bin/sh\n");
         release.put("erts-13.1.5/bin/beam.smp", &[7; 5000]);
         release.put(&format!("lib/garden-{app_version}/ebin/garden.app"), version.as_bytes());
-        release.put("lib/kernel-8.5.3/ebin/kernel.beam", &[9; 70_000]);
+        release.put("lib/kernel-8.5.3/ebin/kernel.beam", &vec![9; 70_000]);
         for file in ["garden.rel", "start.boot", "start_clean.boot", "sys.config"] {
             release.put(&format!("releases/{version}/{file}"), file.as_bytes());
         }
