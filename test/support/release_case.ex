@@ -14,7 +14,7 @@ defmodule Bloom.Test.ReleaseCase do
     quote do
       import Bloom.Test.ReleaseCase
 
-      alias Bloom.Test.{Garden, HTTP, Load, Node}
+      alias Bloom.Test.{HTTP, Load, Node}
 
       @moduletag :integration
       @moduletag timeout: 180_000

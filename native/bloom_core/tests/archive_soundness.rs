@@ -33,22 +33,22 @@ fn a_flipped_bit_is_refused_or_changes_nothing() {
     let staged = root.digest();
     stage::unstage(root.path(), &good.placed).unwrap();
 
-    // Compressed data has bits that mean nothing (lengths of codes that are not used), and so has gzip's header.
-    let mut meaningless = 0;
-    for at in (0..20).chain((20..archive.len()).step_by(archive.len() / 150)) {
+    // Compressed data has bits that mean nothing (lengths of codes that are not used), and so has gzip's header. Its
+    // last eight bytes are checksum and length, of which each counts.
+    let checked = archive.len() - 8;
+    for at in (0..20).chain((20..checked).step_by(checked / 150)).chain(checked..archive.len()) {
         let before = root.digest();
         let mut damaged = archive.clone();
         damaged[at] ^= 0x10;
         match root.stage(&damaged) {
             Ok(same) => {
+                assert!(at < checked, "byte {at}");
                 assert_eq!(root.digest(), staged, "byte {at}");
                 stage::unstage(root.path(), &same.placed).unwrap();
-                meaningless += 1;
             }
             Err(_) => assert_eq!(root.digest(), before, "byte {at}"),
         }
     }
-    assert!(meaningless < 15, "{meaningless} damaged archives were taken");
 }
 
 #[test]
