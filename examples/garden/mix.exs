@@ -12,7 +12,7 @@ defmodule Garden.MixProject do
       deps: deps(),
       releases: [
         garden: [
-          steps: [:assemble, &Bloom.Release.prepare/1, :tar],
+          steps: [:assemble, &copy_appups/1, &Bloom.Release.prepare/1, :tar],
           include_executables_for: [:unix]
         ]
       ]
@@ -21,6 +21,17 @@ defmodule Garden.MixProject do
 
   def application do
     [mod: {Garden.Application, []}, extra_applications: [:logger, :inets]]
+  end
+
+  # An appup written by hand has to lie beside the .app of its application.
+  defp copy_appups(release) do
+    for path <- Path.wildcard("appups/*.appup") do
+      app = path |> Path.basename(".appup") |> String.to_atom()
+      ebin = Path.join([release.path, "lib", "#{app}-#{release.applications[app][:vsn]}", "ebin"])
+      File.cp!(path, Path.join(ebin, Path.basename(path)))
+    end
+
+    release
   end
 
   defp deps do

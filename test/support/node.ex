@@ -86,6 +86,17 @@ defmodule Bloom.Test.Node do
   @spec stop(t(), :term | :kill) :: :ok
   def stop(node, signal \\ :term), do: GenServer.call(node.server, {:stop, signal}, 30_000)
 
+  @doc "Has the VM start again inside its operating system process (`init:restart`) and waits until it serves."
+  @spec restart_inside(t()) :: :ok
+  def restart_inside(node) do
+    :ok = :net_kernel.monitor_nodes(true)
+    rpc(node, :init, :restart, [])
+    name = node.node
+    receive(do: ({:nodedown, ^name} -> :ok))
+    :ok = :net_kernel.monitor_nodes(false)
+    await_http(node, System.monotonic_time(:millisecond) + @start_timeout_ms)
+  end
+
   @doc "A digest of every file below a directory, by relative path."
   @spec tree(Path.t()) :: %{Path.t() => binary()}
   def tree(dir) do

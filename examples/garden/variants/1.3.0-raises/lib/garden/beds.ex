@@ -11,6 +11,9 @@ defmodule Garden.Beds do
   @doc "How often all beds together were watered."
   def total, do: GenServer.call(__MODULE__, :total)
 
+  @doc "Walks between the beds until called home."
+  def stroll, do: receive(do: (:home -> :ok))
+
   # The state keeps the total beside the counts.
   @impl true
   def init(_args), do: {:ok, %{beds: %{}, total: 0}}
