@@ -22,14 +22,37 @@ defmodule Bloom.Rehearsal do
 
     dir = System.fetch_env!("BLOOM_REHEARSAL")
     question = dir |> Path.join("question") |> File.read!() |> :erlang.binary_to_term()
-    # In this order, as loading what is asked for later may need the applications' environment.
-    answer =
-      for key <- [:config, :load, :children, :code_change], is_map_key(question, key), into: %{} do
-        {key, find_out(key, question[key])}
-      end
-
-    File.write!(Path.join(dir, "answer"), :erlang.term_to_binary({:ok, answer}))
+    File.write!(Path.join(dir, "answer"), question |> answer() |> :erlang.term_to_binary())
     System.halt(0)
+  end
+
+  # In this order, as what is asked for later may need the applications' environment.
+  defp answer(question) do
+    with :ok <- configure() do
+      keys = for key <- [:config, :load, :children, :code_change], is_map_key(question, key), do: key
+      {:ok, Map.new(keys, &{&1, find_out(&1, question[&1])})}
+    end
+  end
+
+  # What the boot of the release does with its sys.config. Not left to the boot of this VM, because a VM that ends
+  # there takes what it has to say along.
+  defp configure do
+    {:ok, [config]} = "REL_VSN_DIR" |> System.fetch_env!() |> Path.join("sys.config") |> :file.consult()
+    Application.put_all_env(Enum.filter(config, &is_tuple/1), persistent: true)
+    {:ok, output} = StringIO.open("")
+    group_leader = Process.group_leader()
+
+    try do
+      Process.group_leader(self(), output)
+      Config.Provider.boot()
+      :ok
+    catch
+      kind, reason ->
+        {_input, said} = StringIO.contents(output)
+        {:error, said <> Exception.format(kind, reason, __STACKTRACE__)}
+    after
+      Process.group_leader(self(), group_leader)
+    end
   end
 
   defp find_out(:config, true) do

@@ -2,9 +2,9 @@ defmodule Bloom.TargetVM do
   @moduledoc """
   Runs questions about a staged release in a VM of that release's own code, beside the node.
 
-  The VM boots the release's `start_clean` script with its `sys.config` and config providers, but starts none
-  of its applications, has no distribution and a low priority. `Bloom.Rehearsal` answers in there. It ends
-  with the question, at the time limit, or when the node ends.
+  The VM boots the release's `start_clean` script and is configured as the release would be, config providers
+  included, but starts none of its applications, has no distribution and a low priority. `Bloom.Rehearsal` answers
+  in there. It ends with the question, at the time limit, or when the node ends.
   """
 
   alias Bloom.{Config, Error}
@@ -16,7 +16,7 @@ defmodule Bloom.TargetVM do
   export RELEASE_DISTRIBUTION=none
   exec nice -n 10 "$RELEASE_ROOT/erts-$BLOOM_ERTS/bin/erl" +S 1:1 +sbwt none -noshell \
     -boot "$REL_VSN_DIR/start_clean" -boot_var RELEASE_LIB "$RELEASE_ROOT/lib" \
-    -config "$REL_VSN_DIR/sys" -s Elixir.Bloom.Rehearsal main
+    -s Elixir.Bloom.Rehearsal main
   """
 
   @doc """
@@ -105,9 +105,12 @@ defmodule Bloom.TargetVM do
   end
 
   defp answer(file, vsn, output) do
-    case File.read(file) do
-      {:ok, binary} -> :erlang.binary_to_term(binary)
-      {:error, _reason} -> {:error, failed(vsn, "gave no answer", output)}
+    with {:ok, binary} <- File.read(file),
+         {:ok, answer} <- :erlang.binary_to_term(binary) do
+      {:ok, answer}
+    else
+      {:error, text} when is_binary(text) -> {:error, failed(vsn, "could not be configured", text)}
+      {:error, _posix} -> {:error, failed(vsn, "gave no answer", output)}
     end
   end
 

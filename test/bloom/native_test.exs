@@ -109,7 +109,7 @@ defmodule Bloom.NativeTest do
         in_another_vm(ebin!(dir, "sound"), """
         {:error, %{code: :native_panic, message: message}} = Bloom.Native.nif_bug("the reason")
         true = message =~ "the reason"
-        {:ok, _digest} = Bloom.Native.tree_digest(".")
+        {:ok, _digest} = Bloom.Native.tree_digest("#{dir}")
         IO.puts("alive")
         """)
 
@@ -139,7 +139,7 @@ defmodule Bloom.NativeTest do
 
     output =
       in_another_vm(one, """
-      {:ok, digest} = Bloom.Native.tree_digest(".")
+      {:ok, digest} = Bloom.Native.tree_digest("#{dir}")
       {:ok, token} = Bloom.Native.cancel_token()
 
       for ebin <- [~c"#{two}", ~c"#{one}", ~c"#{two}"] do
@@ -147,7 +147,7 @@ defmodule Bloom.NativeTest do
         true = :code.soft_purge(Bloom.Native)
         {:module, Bloom.Native} = :code.load_file(Bloom.Native)
         true = List.starts_with?(:code.which(Bloom.Native), ebin)
-        {:ok, ^digest} = Bloom.Native.tree_digest(".")
+        {:ok, ^digest} = Bloom.Native.tree_digest("#{dir}")
         {:ok, ours} = Bloom.Native.cancel_token()
         {:error, %{code: :io}} = Bloom.Native.archive_verify("missing", %{cancel: ours})
 
@@ -169,7 +169,7 @@ defmodule Bloom.NativeTest do
 
   defp explain do
     """
-    {:error, error} = Bloom.Native.tree_digest(".")
+    {:error, error} = Bloom.Native.tree_digest("test")
     IO.puts("\#{error.code}: \#{error.message}")
     """
   end
