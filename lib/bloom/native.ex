@@ -74,14 +74,15 @@ defmodule Bloom.Native do
 
   @doc "The content digest of a directory: 64 hexadecimal digits."
   @spec tree_digest(Path.t()) :: {:ok, String.t()} | {:error, Error.t()}
-  def tree_digest(dir), do: dir |> to_string() |> nif_tree_digest() |> result()
+  def tree_digest(dir), do: dir |> Path.expand() |> nif_tree_digest() |> result()
 
   @doc """
   Writes the manifest of the assembled release in `root`, covering `entries`: files and directories relative to
   it. Returns the number of files.
   """
   @spec manifest_write(Path.t(), header(), [String.t()]) :: {:ok, non_neg_integer()} | {:error, Error.t()}
-  def manifest_write(root, header, entries), do: root |> to_string() |> nif_manifest_write(header, entries) |> result()
+  def manifest_write(root, header, entries),
+    do: root |> Path.expand() |> nif_manifest_write(header, entries) |> result()
 
   @doc """
   Verifies an archive in one pass, without writing anything.
@@ -90,7 +91,7 @@ defmodule Bloom.Native do
   """
   @spec archive_verify(Path.t(), watch()) :: {:ok, verified()} | {:error, Error.t()}
   def archive_verify(archive, opts \\ %{}) do
-    archive |> to_string() |> nif_archive_verify(expect(opts), watch(opts)) |> result()
+    archive |> Path.expand() |> nif_archive_verify(expect(opts), watch(opts)) |> result()
   end
 
   @doc """
@@ -100,16 +101,16 @@ defmodule Bloom.Native do
   """
   @spec archive_stage(Path.t(), watch()) :: {:ok, staged()} | {:error, Error.t()}
   def archive_stage(archive, %{root: root} = opts) do
-    archive |> to_string() |> nif_archive_stage(to_string(root), expect(opts), watch(opts)) |> result()
+    archive |> Path.expand() |> nif_archive_stage(Path.expand(root), expect(opts), watch(opts)) |> result()
   end
 
   @doc "Removes what `archive_stage/2` has placed."
   @spec archive_unstage(Path.t(), [String.t()]) :: :ok | {:error, Error.t()}
-  def archive_unstage(root, placed), do: root |> to_string() |> nif_archive_unstage(placed) |> done()
+  def archive_unstage(root, placed), do: root |> Path.expand() |> nif_archive_unstage(placed) |> done()
 
   @doc "Removes what an interrupted `archive_stage/2` left in `releases/` of the root."
   @spec archive_sweep(Path.t()) :: :ok | {:error, Error.t()}
-  def archive_sweep(root), do: root |> to_string() |> nif_archive_sweep() |> done()
+  def archive_sweep(root), do: root |> Path.expand() |> nif_archive_sweep() |> done()
 
   @doc "Plans the way from what runs to a staged release, see `Bloom.Plan.make/2`."
   @spec plan(map()) :: {:ok, map()} | {:error, Error.t()}
@@ -153,6 +154,8 @@ defmodule Bloom.Native do
   @doc false
   def nif_plan(_request), do: not_loaded()
   @doc false
+  def nif_bug(_message), do: not_loaded()
+  @doc false
   def nif_cancel_token, do: not_loaded()
   @doc false
   def nif_cancel(_token), do: not_loaded()
@@ -170,7 +173,7 @@ defmodule Bloom.Native do
   def load do
     with {:ok, path} <- library(),
          {:error, {reason, text}} <- :erlang.load_nif(path, @version) do
-      remember("#{path}.so cannot be loaded: #{explain(reason, to_string(text))}")
+      remember("#{path}.so cannot be loaded: #{explain(reason, text |> to_string() |> String.trim_trailing("."))}")
     else
       :ok -> :ok
       {:error, message} -> remember(message)
@@ -187,10 +190,10 @@ defmodule Bloom.Native do
   # The library answers 2 to another version than its own.
   defp explain(reason, text) do
     cond do
-      reason in [:load_failed, :upgrade] and text =~ "(2)" ->
+      reason in [:load, :upgrade] and text =~ "(2)" ->
         "it was built for another version of Bloom; give Bloom #{@version} its own"
 
-      reason in [:load_failed, :upgrade, :reload] ->
+      reason in [:load, :upgrade, :reload] ->
         "#{text}; restart the VM"
 
       true ->

@@ -6,6 +6,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "rustler decodes arguments into values")]
 
 mod archive;
+mod bug;
 mod cancel;
 mod failure;
 mod init;
