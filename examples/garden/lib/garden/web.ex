@@ -15,6 +15,8 @@ defmodule Garden.Web do
         port: Application.fetch_env!(:garden, :port),
         bind_address: {127, 0, 0, 1},
         server_name: ~c"garden",
+        # Head and body are written apart; without this the second waits for the first to be acknowledged.
+        socket_type: {:ip_comm, [nodelay: true]},
         server_root: to_charlist(System.tmp_dir!()),
         document_root: to_charlist(System.tmp_dir!()),
         max_clients: 1000,
