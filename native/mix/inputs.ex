@@ -57,7 +57,7 @@ defmodule Bloom.Native.Inputs do
     files = for tool <- ~w(cargo rustc), path = System.find_executable(tool), do: path
     files = files ++ for name <- ~w(settings.toml update-hashes), do: Path.join(rustup, name)
 
-    names = ~w(CARGO_TARGET_DIR CARGO_BUILD_TARGET RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTUP_TOOLCHAIN)
+    names = ~w(CARGO_BUILD_TARGET RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTUP_TOOLCHAIN)
     variables = for name <- names, do: [name, 0, System.get_env(name, ""), 0]
 
     [Enum.map(files, &stamp/1), variables]
