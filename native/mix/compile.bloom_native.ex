@@ -33,8 +33,9 @@ defmodule Mix.Tasks.Compile.BloomNative do
   @impl true
   def run(args) do
     root = File.cwd!()
+    current? = inputs().current?(root)
 
-    if "--force" not in args and inputs().current?(root) do
+    if current? and "--force" not in args do
       {:noop, []}
     else
       for file <- @build, do: Code.require_file(file, __DIR__)
