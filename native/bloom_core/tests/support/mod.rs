@@ -185,3 +185,24 @@ impl Drop for Root {
 pub fn expect(name: &str, version: &str) -> Expect {
     Expect { name: Some(Name::parse(name).unwrap()), version: Some(Version::parse(version).unwrap()) }
 }
+
+/// A small module that loads native code.
+pub fn beam() -> Vec<u8> {
+    let chunk = |name: &[u8; 4], data: &[u8]| {
+        let mut chunk = [&name[..], &u32::try_from(data.len()).unwrap().to_be_bytes(), data].concat();
+        chunk.resize(chunk.len().next_multiple_of(4), 0);
+        chunk
+    };
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
+    let attributes = b"\x83\x6c\0\0\0\x01\x68\x02\x77\x09behaviour\x6c\0\0\0\x01\x77\x0agen_server\x6a\x6a";
+    let body = [
+        chunk(b"AtU8", b"\0\0\0\x03\x01m\x06erlang\x08load_nif"),
+        chunk(b"Code", &[&words(&[16, 0, 183, 2, 1]), &[1, 16, 149, 3][..]].concat()),
+        chunk(b"ImpT", &words(&[1, 2, 3, 2])),
+        chunk(b"ExpT", &words(&[1, 1, 0, 5])),
+        chunk(b"FunT", &words(&[1, 1, 0, 5, 0, 0, 77])),
+        chunk(b"Attr", attributes),
+    ]
+    .concat();
+    [b"FOR1", &words(&[u32::try_from(body.len() + 4).unwrap()])[..], b"BEAM", &body].concat()
+}
