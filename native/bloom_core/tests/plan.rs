@@ -59,9 +59,9 @@ fn own_modules_are_loaded_by_what_they_are() {
     let server = |code| module("server", code).behaviour("Elixir.GenServer").exports("code_change", 3);
     let statem = |code| module("statem", code).behaviour("gen_statem").exports("code_change", 4);
     let supervisor = |code| module("sup", code).behaviour("Elixir.Supervisor").exports("code_change", 3);
-    let plain = |code| module("plain", code).exports("code_change", 3);
+    let function = |code| module("plain", code).exports("code_change", 3);
     let erlang_server = |code| module("no_code_change", code).behaviour("gen_server");
-    let all = |code| vec![server(code), statem(code), supervisor(code), plain(code), erlang_server(code)];
+    let all = |code| vec![server(code), statem(code), supervisor(code), function(code), erlang_server(code)];
 
     let plan = between("garden", all(1), all(2));
     assert_hot(&plan);

@@ -66,11 +66,11 @@ impl Module {
             table.extend_from_slice(atom.as_bytes());
         }
         let body = [
-            chunk(b"AtU8", &table),
-            chunk(b"Code", &words(&[16, 0, 0, 1, 1, self.code])),
-            chunk(b"ImpT", &triples(&imports)),
-            chunk(b"ExpT", &triples(&exports)),
-            chunk(b"Attr", &self.attributes()),
+            chunk(*b"AtU8", &table),
+            chunk(*b"Code", &words(&[16, 0, 0, 1, 1, self.code])),
+            chunk(*b"ImpT", &triples(&imports)),
+            chunk(*b"ExpT", &triples(&exports)),
+            chunk(*b"Attr", &self.attributes()),
         ]
         .concat();
         [b"FOR1", &words(&[u32::try_from(body.len() + 4).unwrap()])[..], b"BEAM", &body].concat()
@@ -93,7 +93,7 @@ impl Module {
     }
 }
 
-fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
     let mut chunk = [&name[..], &words(&[u32::try_from(data.len()).unwrap()]), data].concat();
     chunk.resize(chunk.len().next_multiple_of(4), 0);
     chunk
