@@ -118,11 +118,18 @@ defmodule Bloom.Test.Node do
     :ok
   end
 
+  # Below the range from which the kernel gives ports to clients, one of which could take it meanwhile.
   defp free_port do
-    {:ok, socket} = :gen_tcp.listen(0, ip: {127, 0, 0, 1})
-    {:ok, port} = :inet.port(socket)
-    :gen_tcp.close(socket)
-    port
+    port = Enum.random(15_000..30_000)
+
+    case :gen_tcp.listen(port, ip: {127, 0, 0, 1}, reuseaddr: true) do
+      {:ok, socket} ->
+        :gen_tcp.close(socket)
+        port
+
+      {:error, :eaddrinuse} ->
+        free_port()
+    end
   end
 
   defp await_http(node, deadline) do

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::beam::ModuleMd5;
 use crate::error::{Error, Result};
 use crate::names::{EntryPath, Name, Sha256, Version};
 use crate::tree;
@@ -77,6 +78,28 @@ pub struct File {
     pub mode: u32,
     /// The digest of its content.
     pub sha256: Sha256,
+    /// The digest by which the VM knows the module, where the file is one.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "md5_text")]
+    pub md5: Option<ModuleMd5>,
+}
+
+/// A module's digest as 32 hexadecimal digits.
+mod md5_text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::beam::ModuleMd5;
+
+    #[expect(clippy::ref_option, reason = "the signature is serde's")]
+    pub(super) fn serialize<S: Serializer>(md5: &Option<ModuleMd5>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:032x}", u128::from_be_bytes(md5.unwrap_or_default())))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ModuleMd5>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let sound = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = sound.then(|| u128::from_str_radix(&text, 16).ok()).flatten();
+        number.map(|number| Some(number.to_be_bytes())).ok_or_else(|| D::Error::custom("an md5 is not 32 digits"))
+    }
 }
 
 /// The manifest of a release.
@@ -101,6 +124,13 @@ impl Manifest {
     #[must_use]
     pub fn path(version: &Version) -> String {
         format!("releases/{version}/bloom.json")
+    }
+
+    /// What it says of a file.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<&File> {
+        let index = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
+        Some(&self.files[index])
     }
 
     /// Reads a manifest.

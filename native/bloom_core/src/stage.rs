@@ -173,7 +173,7 @@ fn compare(root: &Path, dir: &str, manifest: &Manifest) -> Result<()> {
     let ebin = format!("{dir}/ebin");
     if root.join(&ebin).is_dir() {
         for file in tree::files(root, &ebin)? {
-            if manifest.files.binary_search_by(|entry| entry.path.cmp(&file.path)).is_err() {
+            if manifest.file(file.path.as_str()).is_none() {
                 return Err(Error::Differs(file.path.to_string()));
             }
         }

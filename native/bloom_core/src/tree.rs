@@ -7,6 +7,7 @@ use std::path::Path;
 
 use sha2::Digest as _;
 
+use crate::beam::{Beam, ModuleMd5};
 use crate::error::{Error, Result};
 use crate::manifest::File;
 use crate::names::{EntryPath, Sha256};
@@ -53,9 +54,16 @@ fn collect(root: &Path, path: &EntryPath, found: &mut Vec<File>) -> Result<()> {
         }
     } else {
         let (size, sha256) = hash_file(&full)?;
-        found.push(File { path: path.clone(), size, mode: metadata.permissions().mode() & 0o777, sha256 });
+        let md5 = if full.extension().is_some_and(|extension| extension == "beam") { module_md5(&full)? } else { None };
+        found.push(File { path: path.clone(), size, mode: metadata.permissions().mode() & 0o777, sha256, md5 });
     }
     Ok(())
+}
+
+/// The digest of a compiled module; a file that only looks like one has none.
+fn module_md5(path: &Path) -> Result<Option<ModuleMd5>> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    Ok(Beam::parse(&bytes).ok().map(|beam| beam.md5()))
 }
 
 /// Size and digest of a file.

@@ -24,9 +24,8 @@ pub(super) fn against_manifest(contents: Contents, expect: &Expect, archive: &Pa
             continue;
         }
         check_place(path, &manifest)?;
-        match manifest.files.binary_search_by(|entry| entry.path.cmp(path)) {
-            Ok(index) if manifest.files[index].sha256 == file.sha256 => {}
-            _ => return Err(Error::Altered(path.to_string())),
+        if manifest.file(path.as_str()).is_none_or(|listed| listed.sha256 != file.sha256) {
+            return Err(Error::Altered(path.to_string()));
         }
     }
     for file in &manifest.files {

@@ -140,7 +140,7 @@ fn walk_entries(
         if let Some(bytes) = kept {
             contents.manifest = Some((path.clone(), bytes));
         }
-        let file = File { path: path.clone(), size, mode: mode & 0o777, sha256: Sha256::of(hasher) };
+        let file = File { path: path.clone(), size, mode: mode & 0o777, sha256: Sha256::of(hasher), md5: None };
         contents.files.insert(path, file);
     }
     Ok(contents)

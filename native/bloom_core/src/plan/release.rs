@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{About, Request, Verdict};
 use crate::beam::{Beam, BeamError, Details, ModuleMd5};
@@ -50,11 +49,10 @@ impl Target {
             apps.extend(read_app(&request.root, application, verdict)?);
         }
         let consolidated = release_dir.join("consolidated");
-        let consolidated = if consolidated.is_dir() { Some(digests(&[consolidated])?.swap_remove(0)) } else { None };
-
-        let dirs: Vec<_> = apps.iter().map(|app| app.dir.join("ebin")).collect();
-        for (app, modules) in apps.iter_mut().zip(digests(&dirs)?) {
-            app.modules = modules;
+        let consolidated =
+            if consolidated.is_dir() { Some(digests(&manifest, &request.root, &consolidated)?) } else { None };
+        for app in &mut apps {
+            app.modules = digests(&manifest, &request.root, &app.dir.join("ebin"))?;
         }
         let owners = owners(&apps, verdict);
         let mut effective: HashMap<_, _> = apps.iter().flat_map(|app| app.modules.clone()).collect();
@@ -67,34 +65,13 @@ impl Target {
     }
 }
 
-/// The names and digests of the modules in some directories, read on all cores.
-pub(super) fn digests(dirs: &[PathBuf]) -> Result<Vec<HashMap<String, ModuleMd5>>> {
-    let mut files = Vec::new();
-    for (index, dir) in dirs.iter().enumerate() {
-        files.extend(beams(dir)?.into_iter().map(|(name, path)| (index, name, path)));
-    }
-
-    let next = AtomicUsize::new(0);
-    let read = || -> Result<Vec<(usize, ModuleMd5)>> {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some((_, _, path)) = files.get(index) else { return Ok(done) };
-            done.push((index, read_md5(path)?));
-        }
-    };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(files.len().max(1));
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(read)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("reading beams does not panic")).collect()
-    });
-
-    let mut digests = vec![HashMap::new(); dirs.len()];
-    for result in results {
-        for (index, md5) in result? {
-            let (dir, name, _) = &files[index];
-            digests[*dir].insert(name.clone(), md5);
-        }
+/// The names and digests of the modules in a directory of the target. The build step has digested them already, and
+/// what was staged is what the manifest says; what is loaded in the end is compared with them again.
+fn digests(manifest: &Manifest, root: &Path, dir: &Path) -> Result<HashMap<String, ModuleMd5>> {
+    let mut digests = HashMap::new();
+    for (name, path) in beams(dir)? {
+        let listed = path.strip_prefix(root).ok().and_then(|path| manifest.file(path.to_str()?)?.md5);
+        digests.insert(name, listed.map_or_else(|| read_md5(&path), Ok)?);
     }
     Ok(digests)
 }
