@@ -25,7 +25,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 /// The inflated bytes of an archive. What went wrong underneath is kept for [`Inflated::failure`], as the tar reader
 /// wraps errors.
 pub(super) struct Inflated<'a> {
-    chunks: Receiver<Result<Vec<u8>>>,
+    chunks: Option<Receiver<Result<Vec<u8>>>>,
     thread: Option<JoinHandle<Option<Sha256>>>,
     chunk: Vec<u8>,
     position: usize,
@@ -51,7 +51,7 @@ impl<'a> Inflated<'a> {
             .map_err(Error::io("start a thread for", path))?;
 
         Ok(Self {
-            chunks,
+            chunks: Some(chunks),
             thread: Some(thread),
             chunk: Vec::new(),
             position: 0,
@@ -92,7 +92,7 @@ impl<'a> Inflated<'a> {
         if self.control.cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let Ok(chunk) = self.chunks.recv() else { return Ok(false) };
+        let Some(Ok(chunk)) = self.chunks.as_ref().map(Receiver::recv) else { return Ok(false) };
         self.chunk = chunk?;
         self.position = 0;
         self.total += self.chunk.len() as u64;
@@ -119,6 +119,16 @@ impl<'a> Inflated<'a> {
         if let Some(progress) = self.control.progress {
             progress(self.compressed.load(Ordering::Relaxed).min(self.size), self.size);
             self.told = Instant::now();
+        }
+    }
+}
+
+impl Drop for Inflated<'_> {
+    /// The thread ends when nobody listens any more; its buffers and the file are gone when this is.
+    fn drop(&mut self) {
+        self.chunks = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
     }
 }
