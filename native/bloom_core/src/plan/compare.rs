@@ -1,12 +1,12 @@
 //! What differs between the code that is loaded and the target's.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
 
 use super::appup::{self, Appup};
-use super::release::{Target, TargetApp, beams, read_details, read_md5, read_term};
+use super::release::{Target, TargetApp, read_details};
+use super::running::RunningCode;
 use super::{About, AppPlan, Change, Load, LoadedApp, ModulePlan, Request, Verdict};
-use crate::beam::{Details, ModuleMd5};
+use crate::beam::Details;
 use crate::error::Result;
 use crate::manifest::Kind;
 
@@ -51,67 +51,6 @@ pub(super) fn compare(request: &Request, target: &Target, verdict: &mut Verdict)
         running_callbacks: running.callbacks,
         running_consolidated: request.running.consolidated.is_some(),
     })
-}
-
-/// The code that runs: digests from the VM, files for what is not loaded.
-struct RunningCode<'a> {
-    apps: HashMap<&'a str, &'a LoadedApp>,
-    /// The file of each module, by name.
-    files: HashMap<String, PathBuf>,
-    /// Which modules an application has.
-    modules: HashMap<String, BTreeSet<String>>,
-    callbacks: HashMap<String, Option<String>>,
-    consolidated: HashMap<String, PathBuf>,
-    loaded: &'a HashMap<String, ModuleMd5>,
-}
-
-impl<'a> RunningCode<'a> {
-    fn read(request: &'a Request) -> Result<Self> {
-        let mut code = Self {
-            apps: HashMap::new(),
-            files: HashMap::new(),
-            modules: HashMap::new(),
-            callbacks: HashMap::new(),
-            consolidated: HashMap::new(),
-            loaded: &request.loaded,
-        };
-        for app in &request.running.apps {
-            let ebin = app.dir.join("ebin");
-            let found = beams(&ebin)?;
-            code.modules.insert(app.name.clone(), found.iter().map(|(name, _)| name.clone()).collect());
-            code.files.extend(found);
-            code.callbacks.insert(app.name.clone(), running_callback(&ebin, &app.name)?);
-            code.apps.insert(&app.name, app);
-        }
-        if let Some(dir) = &request.running.consolidated {
-            code.consolidated = beams(dir)?.into_iter().collect();
-        }
-        Ok(code)
-    }
-
-    /// What runs, or would be loaded, under a module's name.
-    fn md5(&self, module: &str) -> Result<Option<ModuleMd5>> {
-        if let Some(md5) = self.loaded.get(module) {
-            return Ok(Some(*md5));
-        }
-        let file = self.consolidated.get(module).or_else(|| self.files.get(module));
-        file.map(|path| read_md5(path)).transpose()
-    }
-
-    fn details(&self, applications: &[AppPlan]) -> Result<HashMap<String, Details>> {
-        let changed =
-            applications.iter().flat_map(|app| &app.modules).filter(|module| module.change == Change::Changed);
-        changed
-            .filter_map(|module| Some((module.name.clone(), self.files.get(&module.name)?)))
-            .map(|(name, path)| Ok((name, read_details(path)?)))
-            .collect()
-    }
-}
-
-fn running_callback(ebin: &Path, name: &str) -> Result<Option<String>> {
-    let path = ebin.join(format!("{name}.app"));
-    let app = read_term(&path)?;
-    Ok(app.as_tuple().and_then(|parts| super::release::callback(parts.get(2)?)))
 }
 
 /// Code that somebody loaded by hand differs from its own file; the way back leads to the file.

@@ -30,6 +30,7 @@ mod appup;
 mod compare;
 mod release;
 mod rules;
+mod running;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
