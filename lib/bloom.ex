@@ -26,6 +26,9 @@ defmodule Bloom do
   @doc "See `Bloom.Deployment.status/0`."
   defdelegate status(), to: Bloom.Deployment
 
+  @doc "See `Bloom.Deployment.cancel/0`."
+  defdelegate cancel(), to: Bloom.Deployment
+
   @doc "See `Bloom.HealthChecker.results/0`."
   defdelegate health(), to: Bloom.HealthChecker, as: :results
 end

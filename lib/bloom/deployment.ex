@@ -9,12 +9,23 @@ defmodule Bloom.Deployment do
 
   use GenServer
 
-  alias Bloom.Error
+  alias Bloom.{Error, Native}
 
   @type operation :: :install | :switch | :rollback
 
+  @typedoc "What a deployment may use: who is told the stage, and what a long stage passes on to `Bloom.Native`."
+  @type control :: %{report: (atom() -> :ok), watch: %{progress: {pid(), reference()}, cancel: term()}}
+
+  @typedoc "`progress` is bytes done and their total, where the stage counts them."
   @type status ::
-          :idle | %{operation: operation(), version: String.t(), stage: atom(), elapsed_ms: non_neg_integer()}
+          :idle
+          | %{
+              operation: operation(),
+              version: String.t(),
+              stage: atom(),
+              progress: {non_neg_integer(), pos_integer()} | nil,
+              elapsed_ms: non_neg_integer()
+            }
 
   @doc false
   def start_link(_opts), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
@@ -22,10 +33,10 @@ defmodule Bloom.Deployment do
   @doc """
   Runs a deployment and waits for its result.
 
-  `fun` gets a function to report the stage it is in. A second deployment meanwhile is refused by name.
+  `fun` gets the means to report its stage and its progress, and to be cancelled. A second deployment meanwhile
+  is refused by name.
   """
-  @spec run(operation(), String.t(), ((atom() -> :ok) -> result)) :: result | {:error, Error.t()}
-        when result: term()
+  @spec run(operation(), String.t(), (control() -> result)) :: result | {:error, Error.t()} when result: term()
   def run(operation, version, fun) do
     GenServer.call(__MODULE__, {:run, operation, version, fun}, :infinity)
   catch
@@ -40,20 +51,34 @@ defmodule Bloom.Deployment do
   @spec status() :: status()
   def status, do: GenServer.call(__MODULE__, :status)
 
+  @doc """
+  Stops an installation while its archive is being unpacked; what was unpacked is removed.
+
+  Everything later is over in moments or must not be torn apart, and is refused.
+  """
+  @spec cancel() :: :ok | {:error, Error.t()}
+  def cancel, do: GenServer.call(__MODULE__, :cancel)
+
   @impl true
   def init(nil), do: {:ok, nil}
 
   @impl true
   def handle_call({:run, operation, version, fun}, from, nil) do
     server = self()
-    report = fn stage -> GenServer.cast(server, {:stage, stage}) end
+    progress = make_ref()
+    {:ok, token} = Native.cancel_token()
+
+    control = %{
+      report: fn stage -> GenServer.cast(server, {:stage, stage}) end,
+      watch: %{progress: {server, progress}, cancel: token}
+    }
 
     {driver, ref} =
       :erlang.spawn_opt(
         fn ->
           # A caller over RPC takes its group leader along when it goes.
           Process.group_leader(self(), Process.whereis(:init))
-          exit({:done, fun.(report)})
+          exit({:done, fun.(control)})
         end,
         [:monitor]
       )
@@ -66,6 +91,9 @@ defmodule Bloom.Deployment do
        operation: operation,
        version: version,
        stage: :starting,
+       progress_ref: progress,
+       progress: nil,
+       cancel: token,
        started: System.monotonic_time(:millisecond)
      }}
   end
@@ -80,14 +108,29 @@ defmodule Bloom.Deployment do
 
   def handle_call(:status, _from, busy) do
     elapsed = System.monotonic_time(:millisecond) - busy.started
-    {:reply, busy |> Map.take([:operation, :version, :stage]) |> Map.put(:elapsed_ms, elapsed), busy}
+    {:reply, busy |> Map.take([:operation, :version, :stage, :progress]) |> Map.put(:elapsed_ms, elapsed), busy}
+  end
+
+  def handle_call(:cancel, _from, %{stage: :stage} = busy), do: {:reply, Native.cancel(busy.cancel), busy}
+
+  def handle_call(:cancel, _from, nil) do
+    {:reply, {:error, Error.new(:nothing_to_cancel, "no deployment is in progress")}, nil}
+  end
+
+  def handle_call(:cancel, _from, busy) do
+    message = "#{busy.operation} of release #{busy.version} cannot be cancelled any more (#{busy.stage})"
+    {:reply, {:error, Error.new(:not_cancellable, message, suggestions: ["let it end, then roll back"])}, busy}
   end
 
   @impl true
-  def handle_cast({:stage, stage}, %{} = busy), do: {:noreply, %{busy | stage: stage}}
+  def handle_cast({:stage, stage}, %{} = busy), do: {:noreply, %{busy | stage: stage, progress: nil}}
   def handle_cast({:stage, _late}, nil), do: {:noreply, nil}
 
   @impl true
+  def handle_info({:bloom_progress, ref, done, total}, %{progress_ref: ref} = busy) do
+    {:noreply, %{busy | progress: {done, total}}}
+  end
+
   def handle_info({:DOWN, ref, :process, _driver, reason}, %{ref: ref} = busy) do
     GenServer.reply(busy.from, result(reason, busy))
     {:noreply, nil}

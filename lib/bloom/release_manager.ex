@@ -21,11 +21,11 @@ defmodule Bloom.ReleaseManager do
   """
   @spec install_release(String.t()) :: :ok | {:error, String.t()}
   def install_release(version) do
-    deploy(:install, version, fn report ->
+    deploy(:install, version, fn control ->
       if Config.get(:skip_file_checks) do
         unpack_without_files(version)
       else
-        with {:ok, root} <- Root.fetch(), {:ok, _plan} <- Install.run(root, version, report), do: :ok
+        with {:ok, root} <- Root.fetch(), {:ok, _plan} <- Install.run(root, version, control), do: :ok
       end
     end)
   end
@@ -90,11 +90,11 @@ defmodule Bloom.ReleaseManager do
     Error.new(:invalid_version, "Invalid version format: #{text}. Expected format: X.Y.Z or X.Y.Z-suffix")
   end
 
-  defp switch(version, report) do
+  defp switch(version, control) do
     if Config.get(:skip_file_checks) do
       switch_without_files(version)
     else
-      with {:ok, root} <- Root.fetch(), do: Switch.run(root, version, report)
+      with {:ok, root} <- Root.fetch(), do: Switch.run(root, version, control)
     end
   end
 

@@ -14,7 +14,7 @@ defmodule Bloom.TargetVM do
   set -e
   . "$REL_VSN_DIR/env.sh"
   export RELEASE_DISTRIBUTION=none
-  exec nice -n 10 "$RELEASE_ROOT/erts-$BLOOM_ERTS/bin/erl" +S 1:1 +sbwt none -noshell \
+  exec nice -n 19 "$RELEASE_ROOT/erts-$BLOOM_ERTS/bin/erl" +S 1:1 +sbwt none -noshell \
     -boot "$REL_VSN_DIR/start_clean" -boot_var RELEASE_LIB "$RELEASE_ROOT/lib" \
     -s Elixir.Bloom.Rehearsal main
   """

@@ -3,15 +3,17 @@ defmodule Bloom.Deployment.Install do
   From the archive to a release that the release handler knows and that has a plan: verify, stage, register.
   """
 
-  alias Bloom.{Error, Native, Plan, ReleaseHandler, Root}
+  alias Bloom.{Deployment, Error, Native, Plan, ReleaseHandler, Root}
 
   @doc "Installs the archive of a version without switching to it. What fails leaves the root as it was."
-  @spec run(Root.t(), String.t(), (atom() -> :ok)) :: {:ok, Plan.t() | nil} | {:error, Error.t()}
-  def run(%Root{} = root, version, report) do
-    report.(:stage)
+  @spec run(Root.t(), String.t(), Deployment.control()) :: {:ok, Plan.t()} | {:error, Error.t()}
+  def run(%Root{} = root, version, control) do
+    control.report.(:stage)
 
-    with {:ok, staged} <- stage(root, version) do
-      case register_and_plan(root, version, staged, report) do
+    with {:ok, staged} <- stage(root, version, control.watch) do
+      control.report.(:plan)
+
+      case plan_and_register(root, version) do
         {:ok, plan} ->
           {:ok, plan}
 
@@ -23,7 +25,7 @@ defmodule Bloom.Deployment.Install do
   end
 
   # An installed release is installed again only when there is an archive to compare it with.
-  defp stage(root, version) do
+  defp stage(root, version, watch) do
     archive = Root.archive(root, version)
 
     cond do
@@ -31,7 +33,7 @@ defmodule Bloom.Deployment.Install do
         {:error, Error.new(:already_running, "release #{version} is running already")}
 
       File.regular?(archive) ->
-        Native.archive_stage(archive, %{root: root.path, name: root.name, version: version})
+        Native.archive_stage(archive, Map.merge(watch, %{root: root.path, name: root.name, version: version}))
 
       true ->
         {:error,
@@ -41,30 +43,20 @@ defmodule Bloom.Deployment.Install do
     end
   end
 
-  defp register_and_plan(root, version, staged, report) do
-    with :ok <- register(root, version) do
-      report.(:plan)
-
-      case plan(root, version) do
-        {:ok, plan} ->
-          {:ok, plan}
-
-        {:error, error} ->
-          if staged.placed != [], do: ReleaseHandler.impl().set_removed(to_charlist(version))
-          {:error, error}
-      end
+  # The plan reads the release's terms first, without making atoms of what turns out not to be usable.
+  defp plan_and_register(root, version) do
+    with {:ok, plan} <- Plan.make(root, version),
+         :ok <- usable(plan),
+         :ok <- register(root, version) do
+      {:ok, plan}
     end
   end
 
-  defp plan(root, version) do
-    case Plan.make(root, version) do
-      {:ok, %Plan{decision: :refuse} = plan} ->
-        {:error, Error.new(:refused, "release #{version} cannot be used: #{Plan.explain(plan)}")}
-
-      other ->
-        other
-    end
+  defp usable(%Plan{decision: :refuse} = plan) do
+    {:error, Error.new(:refused, "release #{plan.target} cannot be used: #{Plan.explain(plan)}")}
   end
+
+  defp usable(%Plan{}), do: :ok
 
   defp register(root, version) do
     if Enum.any?(ReleaseHandler.releases(), &(&1.version == version)) do
@@ -85,11 +77,5 @@ defmodule Bloom.Deployment.Install do
     for app <- apps, do: {elem(app, 0), elem(app, 1), ~c"lib"}
   end
 
-  defp unstage(root, %{placed: placed}) do
-    case Native.archive_unstage(root.path, placed) do
-      {:ok, _} -> :ok
-      :ok -> :ok
-      {:error, error} -> raise error
-    end
-  end
+  defp unstage(root, %{placed: placed}), do: Native.ok!(Native.archive_unstage(root.path, placed))
 end

@@ -8,12 +8,12 @@ defmodule Bloom.Deployment.Switch do
 
   require Logger
 
-  alias Bloom.{AppEnv, Config, Error, HealthChecker, Plan, ReleaseHandler, Relup, Root, SysConfig}
+  alias Bloom.{AppEnv, Config, Deployment, Error, HealthChecker, Plan, ReleaseHandler, Relup, Root, SysConfig}
   alias Bloom.Deployment.{Commit, OldCode, Preflight, Rehearse}
 
-  @doc "Switches to an installed release. `report` is told each stage."
-  @spec run(Root.t(), String.t(), (atom() -> :ok)) :: :ok | {:error, Error.t()}
-  def run(%Root{} = root, target, report) do
+  @doc "Switches to an installed release."
+  @spec run(Root.t(), String.t(), Deployment.control()) :: :ok | {:error, Error.t()}
+  def run(%Root{} = root, target, %{report: report}) do
     with :ok <- installed(root, target),
          report.(:plan),
          {:ok, plan} <- Plan.make(root, target),

@@ -15,8 +15,6 @@ defmodule Garden.Web do
         port: Application.fetch_env!(:garden, :port),
         bind_address: {127, 0, 0, 1},
         server_name: ~c"garden",
-        # Head and body are written apart; without this the second waits for the first to be acknowledged.
-        socket_type: {:ip_comm, [nodelay: true]},
         server_root: to_charlist(System.tmp_dir!()),
         document_root: to_charlist(System.tmp_dir!()),
         max_clients: 1000,
@@ -27,11 +25,14 @@ defmodule Garden.Web do
   end
 
   @doc false
-  def unquote(:do)(request(request_uri: uri)) do
+  def unquote(:do)(request(request_uri: uri, socket_type: type, socket: socket)) do
     {path, query} = uri |> to_string() |> split()
     {status, body} = answer(path, URI.decode_query(query))
-    headers = [code: status, content_type: ~c"text/plain", content_length: body |> byte_size() |> to_charlist()]
-    {:proceed, [response: {:response, headers, [body]}]}
+
+    # In one piece: httpd would write head and body apart, and the second would wait for the first's acknowledgement.
+    head = "HTTP/1.1 #{status}\r\ncontent-type: text/plain\r\ncontent-length: #{byte_size(body)}\r\n\r\n"
+    :httpd_socket.deliver(type, socket, [head, body])
+    {:proceed, [response: {:already_sent, elem(Integer.parse(status), 0), byte_size(body)}]}
   end
 
   defp split(uri) do
@@ -41,13 +42,13 @@ defmodule Garden.Web do
     end
   end
 
-  defp answer("/version", _query), do: {200, System.fetch_env!("RELEASE_VSN")}
-  defp answer("/water", %{"bed" => bed}), do: {200, to_string(Garden.Beds.water(bed))}
-  defp answer("/beds", _query), do: {200, to_string(Garden.Beds.total())}
-  defp answer("/describe", _query), do: {200, Garden.Describe.describe(%Garden.Rose{})}
-  defp answer("/seeds", _query), do: {200, Enum.join(GardenSeeds.stock(), " ")}
-  defp answer("/season", _query), do: {200, Application.fetch_env!(:garden, :season)}
-  defp answer("/owner", _query), do: {200, Application.fetch_env!(:garden, :owner)}
-  defp answer("/soil", _query), do: {200, @soil}
-  defp answer(_path, _query), do: {404, "not in this garden"}
+  defp answer("/version", _query), do: {"200 OK", System.fetch_env!("RELEASE_VSN")}
+  defp answer("/water", %{"bed" => bed}), do: {"200 OK", to_string(Garden.Beds.water(bed))}
+  defp answer("/beds", _query), do: {"200 OK", to_string(Garden.Beds.total())}
+  defp answer("/describe", _query), do: {"200 OK", Garden.Describe.describe(%Garden.Rose{})}
+  defp answer("/seeds", _query), do: {"200 OK", Enum.join(GardenSeeds.stock(), " ")}
+  defp answer("/season", _query), do: {"200 OK", Application.fetch_env!(:garden, :season)}
+  defp answer("/owner", _query), do: {"200 OK", Application.fetch_env!(:garden, :owner)}
+  defp answer("/soil", _query), do: {"200 OK", @soil}
+  defp answer(_path, _query), do: {"404 Not Found", "not in this garden"}
 end
