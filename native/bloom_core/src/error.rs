@@ -1,6 +1,6 @@
 //! The one error of the crate: what went wrong, on which path, and what to do next.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::beam::BeamError;
@@ -12,7 +12,7 @@ use crate::term::TermError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An operation on a file failed.
-    #[error("cannot {operation} {}: {source}", path.display())]
+    #[error("cannot {operation} {}: {source}; {}", path.display(), advice(source))]
     Io {
         /// What was tried, as a verb.
         operation: &'static str,
@@ -39,7 +39,9 @@ pub enum Error {
         limit: u64,
     },
     /// A path that leaves the root or cannot be a file of a release.
-    #[error("the archive holds the unsafe path {path:?} ({why}): do not use it")]
+    #[error(
+        "{path:?} cannot be a path of a release ({why}): do not use the archive, or rename the file and build again"
+    )]
     UnsafePath {
         /// The path as far as it can be shown.
         path: String,
@@ -96,10 +98,21 @@ pub enum Error {
     Missing(String),
     /// A file of the live root that differs from the archive's file of the same name.
     #[error(
-        "{0} is there already with other content, and live files are never overwritten: \
-         build with the same Erlang/OTP as the running release, or give the release a new version"
+        "{0} is not as in the archive, and live files are never changed: build with the same Erlang/OTP as the \
+         running release, or restore that directory from the archive it came from"
     )]
     Differs(String),
+    /// The version is there already, as another build of it.
+    #[error(
+        "release {version} is there already and its {path} is not as in the archive: remove that release first, or \
+         give the new one another version"
+    )]
+    AlreadyStaged {
+        /// The version.
+        version: String,
+        /// The first file that differs.
+        path: String,
+    },
     /// A file that is no compiled module.
     #[error("cannot read {}: {source}; install the archive again", path.display())]
     Beam {
@@ -129,10 +142,12 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => "disk_full",
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => "read_only",
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => "permission_denied",
-            Self::Io { .. } => "io",
+            Self::Io { source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "disk_full",
+                ErrorKind::ReadOnlyFilesystem => "read_only",
+                ErrorKind::PermissionDenied => "permission_denied",
+                _ => "io",
+            },
             Self::Cancelled => "cancelled",
             Self::Damaged(_) => "damaged",
             Self::TrailingData => "trailing_data",
@@ -151,6 +166,7 @@ impl Error {
             Self::Altered(_) => "altered",
             Self::Missing(_) => "missing",
             Self::Differs(_) => "differs",
+            Self::AlreadyStaged { .. } => "already_staged",
             Self::Beam { .. } => "bad_beam",
             Self::Term { .. } => "bad_term",
             Self::BadName(..) => "bad_name",
@@ -161,5 +177,37 @@ impl Error {
     pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { operation, path, source }
+    }
+}
+
+/// What to do about a file operation that failed.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space there and try again",
+        ErrorKind::ReadOnlyFilesystem => "mount it for writing, or move the release to where the node may write",
+        ErrorKind::PermissionDenied => "give the user that runs the node the right to do so",
+        ErrorKind::NotFound => "check the path",
+        _ => "check the file system and try again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_disk_refuses_has_a_code_a_path_and_advice() {
+        for (kind, code, advice) in [
+            (ErrorKind::StorageFull, "disk_full", "free some space"),
+            (ErrorKind::QuotaExceeded, "disk_full", "free some space"),
+            (ErrorKind::ReadOnlyFilesystem, "read_only", "mount it for writing"),
+            (ErrorKind::PermissionDenied, "permission_denied", "give the user"),
+            (ErrorKind::NotFound, "io", "check the path"),
+        ] {
+            let error = Error::io("write", "/srv/garden/lib/x")(kind.into());
+            assert_eq!(error.code(), code);
+            let message = error.to_string();
+            assert!(message.starts_with("cannot write /srv/garden/lib/x: ") && message.contains(advice), "{message}");
+        }
     }
 }

@@ -51,7 +51,7 @@ impl Application {
 }
 
 /// What is known of a release before its files are counted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Header {
     /// The name of the release.
     pub name: Name,
@@ -104,6 +104,7 @@ mod md5_text {
 
 /// The manifest of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Document")]
 pub struct Manifest {
     /// The format of this document.
     pub format: u32,
@@ -117,6 +118,34 @@ pub struct Manifest {
 #[derive(Deserialize)]
 struct Format {
     format: u32,
+}
+
+/// The document as it is written. Read without `flatten`, which would keep whatever unknown fields hold in memory.
+#[derive(Deserialize)]
+struct Document {
+    format: u32,
+    name: Name,
+    version: Version,
+    erts_version: Version,
+    otp_release: String,
+    elixir_version: String,
+    applications: Vec<Application>,
+    files: Vec<File>,
+}
+
+impl TryFrom<Document> for Manifest {
+    type Error = &'static str;
+
+    fn try_from(document: Document) -> std::result::Result<Self, Self::Error> {
+        let Document { format, name, version, erts_version, otp_release, elixir_version, applications, files } =
+            document;
+        // Files are searched by halves, and each has one digest.
+        if !files.is_sorted_by(|one, next| one.path < next.path) {
+            return Err("its files are not sorted, or one is there twice");
+        }
+        let header = Header { name, version, erts_version, otp_release, elixir_version, applications };
+        Ok(Self { format, header, files })
+    }
 }
 
 impl Manifest {
@@ -189,5 +218,42 @@ pub fn write(root: &Path, header: Header, entries: &[String]) -> Result<Manifest
     let mut file = fs::File::create(&temporary).map_err(Error::io("create", &temporary))?;
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", &temporary))?;
     fs::rename(&temporary, &path).map_err(Error::io("write", &path))?;
+    tree::sync_dir(path.parent().unwrap_or(root))?;
     Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(files: &str) -> String {
+        format!(
+            r#"{{"format":1,"name":"garden","version":"1.1.0","erts_version":"13.1.5","otp_release":"25",
+               "elixir_version":"1.14.0","applications":[],"later":[[{{}}]],"files":[{files}]}}"#
+        )
+    }
+
+    fn file(path: &str) -> String {
+        format!(r#"{{"path":"{path}","size":1,"mode":420,"sha256":"{}"}}"#, "00".repeat(32))
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let manifest = Manifest::parse(document(&[file("bin/a"), file("lib/b")].join(",")).as_bytes()).unwrap();
+        assert_eq!(Manifest::parse(&serde_json::to_vec(&manifest).unwrap()).unwrap(), manifest);
+    }
+
+    #[test]
+    fn files_out_of_order_or_with_two_digests_are_refused() {
+        for files in [[file("lib/b"), file("bin/a")], [file("bin/a"), file("bin/a")]] {
+            assert_eq!(Manifest::parse(document(&files.join(",")).as_bytes()).unwrap_err().code(), "bad_manifest");
+        }
+    }
+
+    #[test]
+    fn files_that_lie_elsewhere_are_refused() {
+        for path in ["../a", "/a", "a//b", ""] {
+            assert_eq!(Manifest::parse(document(&file(path)).as_bytes()).unwrap_err().code(), "bad_manifest");
+        }
+    }
 }

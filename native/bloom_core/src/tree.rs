@@ -21,10 +21,10 @@ pub fn digest(dir: &Path) -> Result<String> {
     let parent = dir.parent().unwrap_or(Path::new("/"));
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut hasher = sha2::Sha256::new();
-    for file in files(parent, &name)? {
-        hasher.update(&file.path.as_str()[name.len()..]);
+    for path in paths(parent, &name)? {
+        hasher.update(&path.as_str()[name.len()..]);
         hasher.update([0]);
-        hasher.update(file.sha256.to_string());
+        hasher.update(hash_file(&path.below(parent))?.1.to_string());
         hasher.update([0]);
     }
     Ok(Sha256::of(hasher).to_string())
@@ -33,29 +33,41 @@ pub fn digest(dir: &Path) -> Result<String> {
 /// Every file of `entry` (a file or a directory below `root`), sorted by path, with size, mode and digest.
 ///
 /// # Errors
-/// [`Error::Io`] where something cannot be read, [`Error::UnsafePath`] for a name that is not UTF-8.
+/// [`Error::Io`] where something cannot be read, [`Error::UnsafePath`] for a name that no archive could carry.
 pub fn files(root: &Path, entry: &str) -> Result<Vec<File>> {
+    let file = |path: EntryPath| {
+        let full = path.below(root);
+        let mode = fs::metadata(&full).map_err(Error::io("read", &full))?.permissions().mode() & 0o777;
+        let (size, sha256) = hash_file(&full)?;
+        let md5 = if full.extension().is_some_and(|extension| extension == "beam") { module_md5(&full)? } else { None };
+        Ok(File { path, size, mode, sha256, md5 })
+    };
+    paths(root, entry)?.into_iter().map(file).collect()
+}
+
+/// The path of every file of `entry` (a file or a directory below `root`), sorted.
+///
+/// # Errors
+/// Those of [`files`].
+pub fn paths(root: &Path, entry: &str) -> Result<Vec<EntryPath>> {
     let mut found = Vec::new();
-    collect(root, &EntryPath::parse(entry.as_bytes())?, &mut found)?;
-    found.sort_by(|a, b| a.path.cmp(&b.path));
+    collect(root, EntryPath::parse(entry.as_bytes())?, &mut found)?;
+    found.sort();
     Ok(found)
 }
 
-fn collect(root: &Path, path: &EntryPath, found: &mut Vec<File>) -> Result<()> {
+fn collect(root: &Path, path: EntryPath, found: &mut Vec<EntryPath>) -> Result<()> {
     let full = path.below(root);
-    let metadata = fs::metadata(&full).map_err(Error::io("read", &full))?;
-    if metadata.is_dir() {
+    if fs::metadata(&full).map_err(Error::io("read", &full))?.is_dir() {
         for entry in fs::read_dir(&full).map_err(Error::io("list", &full))? {
             let entry = entry.map_err(Error::io("list", &full))?;
             let mut child = path.as_str().as_bytes().to_vec();
             child.push(b'/');
             child.extend_from_slice(entry.file_name().as_encoded_bytes());
-            collect(root, &EntryPath::parse(&child)?, found)?;
+            collect(root, EntryPath::parse(&child)?, found)?;
         }
     } else {
-        let (size, sha256) = hash_file(&full)?;
-        let md5 = if full.extension().is_some_and(|extension| extension == "beam") { module_md5(&full)? } else { None };
-        found.push(File { path: path.clone(), size, mode: metadata.permissions().mode() & 0o777, sha256, md5 });
+        found.push(path);
     }
     Ok(())
 }
@@ -83,4 +95,9 @@ pub fn hash_file(path: &Path) -> Result<(u64, Sha256)> {
         hasher.update(&buffer[..read]);
         size += read as u64;
     }
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))
 }

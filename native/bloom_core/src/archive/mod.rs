@@ -1,16 +1,21 @@
 //! `NAME-VSN.tar.gz`: one streaming pass that believes nothing.
 //!
 //! The compressed bytes are digested and inflated on one thread while the other reads the tar archive and digests
-//! its files; memory is bounded by a few buffers whatever the archive's size. Mix packs files and directories only,
-//! links dereferenced, so every link and every special file is refused.
+//! its files; memory is bounded by a few buffers and the names, whatever the archive's size. Mix packs files and
+//! directories only, links dereferenced, so every link and every special file is refused, wherever it leads.
 
+mod adapters;
 mod check;
-mod stream;
+mod inflate;
+mod paths;
 mod walk;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use adapters::{Cancellable, Limited, Refusal, Told};
+use inflate::Inflated;
 
 use crate::error::Result;
 use crate::manifest::Manifest;
@@ -23,17 +28,28 @@ pub(crate) use walk::Sink;
 pub struct Limits {
     /// Unpacked bytes of the whole archive.
     pub total_bytes: u64,
+    /// Bytes of one file.
+    pub file_bytes: u64,
     /// Bytes of the manifest.
     pub manifest_bytes: u64,
-    /// Entries.
+    /// Entries, extended headers counted.
     pub entries: u64,
+    /// Bytes of all paths together, with every directory on the way to them.
+    pub name_bytes: u64,
     /// Unpacked bytes for each compressed byte, counted after the first 16 MiB. Real releases reach 10.
     pub ratio: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { total_bytes: 16 << 30, manifest_bytes: 64 << 20, entries: 500_000, ratio: 200 }
+        Self {
+            total_bytes: 4 << 30,
+            file_bytes: 2 << 30,
+            manifest_bytes: 64 << 20,
+            entries: 200_000,
+            name_bytes: 64 << 20,
+            ratio: 200,
+        }
     }
 }
 
@@ -99,9 +115,16 @@ pub(crate) fn read(
     control: &Control<'_>,
     sink: &mut dyn Sink,
 ) -> Result<Verified> {
-    let mut stream = stream::Inflated::open(path, limits, control)?;
-    let contents = walk::walk(&mut stream, limits, sink)?;
-    let (sha256, bytes) = stream.finish()?;
+    let refusal = Refusal::default();
+    let inflated = Inflated::open(path, refusal.clone())?;
+    let (size, compressed) = (inflated.size(), inflated.compressed());
+    let cancellable = Cancellable::new(inflated, control.cancel.clone(), refusal.clone());
+    let told = Told::new(cancellable, control.progress, Arc::clone(&compressed), size);
+    let mut reader = Limited::new(told, limits.clone(), compressed, refusal.clone());
+
+    let contents = walk::walk(&mut reader, &refusal, limits, sink)?;
+    let (told, bytes) = reader.into_inner();
+    let sha256 = told.into_inner().into_inner().into_digest()?;
     let manifest = check::against_manifest(contents, expect, path)?;
     Ok(Verified { manifest, sha256, bytes })
 }

@@ -1,34 +1,46 @@
 //! The tar side of an archive: which entries there are, whether their names and kinds may be, and their digests.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
-use std::io::{Read, Write};
+use std::io::{self, Read};
 
 use sha2::Digest as _;
 use tar::EntryType;
 
 use super::Limits;
-use super::stream::Inflated;
+use super::adapters::Refusal;
+use super::paths::{Paths, check_top};
 use crate::error::{Error, Result};
 use crate::manifest::File;
 use crate::names::{EntryPath, Sha256};
 
 /// The longest extended header (a long name) that is read. Real ones have a path in them and little else.
 const MAX_EXTENSION: u64 = 64 * 1024;
+const BLOCK: usize = 512;
+const BUFFER: usize = 64 * 1024;
 
 /// Where the files of an archive go while it is verified.
 pub(crate) trait Sink {
-    /// A writer for the file, or `None` where its content is of no interest.
-    fn file(&mut self, path: &EntryPath, executable: bool) -> Result<Option<Box<dyn Write + '_>>>;
+    /// A file begins.
+    fn open(&mut self, path: &EntryPath, executable: bool) -> Result<()>;
+    /// Its next bytes.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+    /// It is whole.
+    fn close(&mut self);
 }
 
 /// Verification alone keeps nothing.
 pub(super) struct Nowhere;
 
 impl Sink for Nowhere {
-    fn file(&mut self, _path: &EntryPath, _executable: bool) -> Result<Option<Box<dyn Write + '_>>> {
-        Ok(None)
+    fn open(&mut self, _path: &EntryPath, _executable: bool) -> Result<()> {
+        Ok(())
     }
+
+    fn write(&mut self, _bytes: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn close(&mut self) {}
 }
 
 /// What an archive holds.
@@ -38,20 +50,27 @@ pub(super) struct Contents {
     pub(super) manifest: Option<(EntryPath, Vec<u8>)>,
 }
 
-/// Reads every entry of the archive.
-pub(super) fn walk(stream: &mut Inflated<'_>, limits: &Limits, sink: &mut dyn Sink) -> Result<Contents> {
-    let mut archive = tar::Archive::new(stream);
-    let result = walk_entries(&mut archive, limits, sink);
-    let stream = archive.into_inner();
-    result.map_err(|error| match error {
+/// Reads every entry of the archive, and that nothing follows.
+pub(super) fn walk(reader: &mut dyn Read, refusal: &Refusal, limits: &Limits, sink: &mut dyn Sink) -> Result<Contents> {
+    let mut walk = Walk {
+        limits,
+        sink,
+        paths: Paths::new(limits.name_bytes),
+        contents: Contents { files: HashMap::new(), manifest: None },
+        long_name: None,
+        buffer: vec![0; BUFFER],
+    };
+    let mut archive = tar::Archive::new(reader);
+    walk.entries(&mut archive).and_then(|()| walk.end(archive.into_inner())).map_err(|failure| match failure {
         Failure::Refused(error) => error,
-        Failure::Reading(error) => stream.failure(&error),
-    })
+        Failure::Reading(error) => refusal.explain(&error),
+    })?;
+    Ok(walk.contents)
 }
 
 enum Failure {
     Refused(Error),
-    Reading(std::io::Error),
+    Reading(io::Error),
 }
 
 impl From<Error> for Failure {
@@ -60,177 +79,170 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
         Self::Reading(error)
     }
 }
 
-fn walk_entries(
-    archive: &mut tar::Archive<&mut Inflated<'_>>,
-    limits: &Limits,
-    sink: &mut dyn Sink,
-) -> std::result::Result<Contents, Failure> {
-    let mut contents = Contents { files: HashMap::new(), manifest: None };
-    let mut names = Names::default();
-    let mut long_name: Option<Vec<u8>> = None;
-    let mut count = 0;
-    let mut buffer = vec![0; 64 * 1024];
+type Walked<T> = std::result::Result<T, Failure>;
 
-    // Raw, so that long names are read here, within a bound.
-    for entry in archive.entries()?.raw(true) {
-        let mut entry = entry?;
-        count += 1;
-        if count > limits.entries {
-            return Err(Error::TooLarge { what: "the bound on entries", limit: limits.entries }.into());
+struct Walk<'a> {
+    limits: &'a Limits,
+    sink: &'a mut dyn Sink,
+    paths: Paths,
+    contents: Contents,
+    /// The name of the next entry, where its header has no room for it.
+    long_name: Option<Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+impl Walk<'_> {
+    fn entries(&mut self, archive: &mut tar::Archive<&mut dyn Read>) -> Walked<()> {
+        let mut count = 0;
+        // Raw, so that extended headers are read here, within a bound.
+        for entry in archive.entries()?.raw(true) {
+            count += 1;
+            if count > self.limits.entries {
+                return Err(Error::TooLarge { what: "the bound on entries", limit: self.limits.entries }.into());
+            }
+            self.entry(&mut entry?)?;
         }
+        match self.long_name {
+            None => Ok(()),
+            Some(_) => Err(Error::Damaged("it ends after an extended header".into()).into()),
+        }
+    }
 
+    /// The first of the two blocks of zeros that end an archive has been read; more of them are padding.
+    fn end(&mut self, reader: &mut dyn Read) -> Walked<()> {
+        let mut zeros = 0;
+        loop {
+            let read = reader.read(&mut self.buffer)?;
+            if self.buffer[..read].iter().any(|byte| *byte != 0) {
+                return Err(Error::TrailingData.into());
+            }
+            if read == 0 && zeros < BLOCK {
+                return Err(Error::Damaged("the end of the tar archive is missing".into()).into());
+            }
+            if read == 0 {
+                return Ok(());
+            }
+            zeros = zeros.saturating_add(read);
+        }
+    }
+
+    fn entry<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Walked<()> {
         let kind = entry.header().entry_type();
+        let size = entry.header().entry_size()?;
         if matches!(kind, EntryType::GNULongName | EntryType::XHeader) {
-            long_name = Some(read_long_name(&mut entry, kind)?);
-            continue;
+            if size > MAX_EXTENSION {
+                return Err(Error::TooLarge { what: "the bound on a name", limit: MAX_EXTENSION }.into());
+            }
+            let name = if kind == EntryType::XHeader { extended_name(entry)? } else { Some(gnu_name(entry)?) };
+            if let Some(name) = name
+                && self.long_name.replace(name).is_some()
+            {
+                return Err(Error::Damaged("an entry has two long names".into()).into());
+            }
+            return Ok(());
+        }
+        // The header before a link whose target is long.
+        if kind == EntryType::GNULongLink {
+            return Err(Error::Link("with a long target".into()).into());
         }
 
-        let bytes = long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
+        let bytes = self.long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
         let path = EntryPath::parse(&bytes)?;
-        check_kind(kind, &path)?;
-        check_place(&path)?;
-        names.add(&path, kind.is_dir())?;
-        if kind.is_dir() {
-            continue;
-        }
+        check_kind(kind, size, &path)?;
+        check_top(&path)?;
+        self.paths.add(&path, kind.is_dir())?;
+        // Directories come into being with their files, and with plain rights whatever is said here.
+        if kind.is_dir() { Ok(()) } else { self.file(entry, path, size) }
+    }
 
+    fn file<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, path: EntryPath, size: u64) -> Walked<()> {
         let mode = entry.header().mode()?;
         if mode & 0o7000 != 0 {
             return Err(Error::SetuidBits(path.to_string()).into());
         }
+        let is_manifest = is_manifest(&path);
+        let Limits { file_bytes, manifest_bytes, .. } = *self.limits;
+        if size > file_bytes {
+            return Err(Error::TooLarge { what: "the bound on a file", limit: file_bytes }.into());
+        }
+        if is_manifest && size > manifest_bytes {
+            return Err(Error::TooLarge { what: "the bound on the manifest", limit: manifest_bytes }.into());
+        }
 
-        let mut kept = is_manifest(&path).then(Vec::new);
-        let mut writer = sink.file(&path, mode & 0o111 != 0)?;
+        let mut kept = Vec::new();
         let mut hasher = sha2::Sha256::new();
-        let mut size = 0;
-        loop {
-            let read = entry.read(&mut buffer)?;
+        let mut left = size;
+        self.sink.open(&path, mode & 0o111 != 0)?;
+        while left > 0 {
+            let read = entry.read(&mut self.buffer)?;
+            // The tar reader takes a stream that ends inside a file for the file's end.
             if read == 0 {
-                break;
+                return Err(Error::Damaged(format!("it ends inside {path}")).into());
             }
-            let bytes = &buffer[..read];
-            size += read as u64;
+            let bytes = &self.buffer[..read];
+            left -= read as u64;
             hasher.update(bytes);
-            if let Some(writer) = &mut writer {
-                writer.write_all(bytes).map_err(Error::io("write", path.as_str()))?;
-            }
-            if let Some(kept) = &mut kept {
-                if size > limits.manifest_bytes {
-                    return Err(
-                        Error::TooLarge { what: "the bound on the manifest", limit: limits.manifest_bytes }.into()
-                    );
-                }
+            self.sink.write(bytes)?;
+            if is_manifest {
                 kept.extend_from_slice(bytes);
             }
         }
-        if let Some(writer) = &mut writer {
-            writer.flush().map_err(Error::io("write", path.as_str()))?;
-        }
-        // The tar reader takes a stream that ends inside a file for the file's end.
-        if size != entry.header().entry_size()? {
-            return Err(Error::Damaged(format!("it ends inside {path}")).into());
-        }
+        self.sink.close();
 
-        if let Some(bytes) = kept {
-            contents.manifest = Some((path.clone(), bytes));
+        if is_manifest && self.contents.manifest.replace((path.clone(), kept)).is_some() {
+            return Err(Error::UnknownEntry(path.to_string()).into());
         }
         let file = File { path: path.clone(), size, mode: mode & 0o777, sha256: Sha256::of(hasher), md5: None };
-        contents.files.insert(path, file);
+        self.contents.files.insert(path, file);
+        Ok(())
     }
-    Ok(contents)
 }
 
-fn read_long_name<R: Read>(entry: &mut tar::Entry<'_, R>, kind: EntryType) -> std::result::Result<Vec<u8>, Failure> {
-    let size = entry.header().entry_size()?;
-    if size > MAX_EXTENSION {
-        return Err(Error::TooLarge { what: "the bound on a name", limit: MAX_EXTENSION }.into());
+fn gnu_name<R: Read>(entry: &mut tar::Entry<'_, R>) -> Walked<Vec<u8>> {
+    let mut name = Vec::new();
+    entry.read_to_end(&mut name)?;
+    while name.last() == Some(&0) {
+        name.pop();
     }
-    if kind == EntryType::GNULongName {
-        let mut name = Vec::new();
-        entry.read_to_end(&mut name)?;
-        while name.last() == Some(&0) {
-            name.pop();
-        }
-        return Ok(name);
-    }
+    Ok(name)
+}
 
+/// The path in an extended header, if there is one: owners with large numbers and exact times need such a header too.
+fn extended_name<R: Read>(entry: &mut tar::Entry<'_, R>) -> Walked<Option<Vec<u8>>> {
     let mut path = None;
     if let Some(extensions) = entry.pax_extensions()? {
         for extension in extensions {
             let extension = extension?;
             match extension.key_bytes() {
                 b"path" => path = Some(extension.value_bytes().to_vec()),
-                // What changes an entry's size or kind behind the header's back.
-                b"size" | b"linkpath" => {
-                    return Err(Error::SpecialFile("an entry with an extended size or link".into()).into());
+                b"linkpath" => return Err(Error::Link("with a long target".into()).into()),
+                // What changes an entry's size or layout behind its header's back.
+                key if key == b"size" || key.starts_with(b"GNU.sparse.") => {
+                    return Err(Error::SpecialFile("an entry with an extended size or layout".into()).into());
                 }
                 _ => {}
             }
         }
     }
-    path.ok_or_else(|| Error::SpecialFile("an extended header without a path".into()).into())
+    Ok(path)
 }
 
-fn check_kind(kind: EntryType, path: &EntryPath) -> Result<()> {
+fn check_kind(kind: EntryType, size: u64, path: &EntryPath) -> Result<()> {
     match kind {
-        EntryType::Regular | EntryType::Directory => Ok(()),
+        EntryType::Regular => Ok(()),
+        EntryType::Directory if size == 0 => Ok(()),
         EntryType::Symlink | EntryType::Link => Err(Error::Link(path.to_string())),
         _ => Err(Error::SpecialFile(path.to_string())),
-    }
-}
-
-/// Only what a release has at its top is unpacked; the rest is compared with the manifest afterwards.
-fn check_place(path: &EntryPath) -> Result<()> {
-    let top = path.components().next().unwrap_or_default();
-    if matches!(top, "bin" | "lib" | "releases") || top.starts_with("erts-") {
-        Ok(())
-    } else {
-        Err(Error::UnknownEntry(path.to_string()))
     }
 }
 
 fn is_manifest(path: &EntryPath) -> bool {
     let components: Vec<_> = path.components().collect();
     matches!(components[..], ["releases", _, "bloom.json"])
-}
-
-/// The paths seen, and every directory on the way to them, without regard to case.
-#[derive(Default)]
-struct Names {
-    seen: HashMap<String, (String, bool)>,
-}
-
-impl Names {
-    fn add(&mut self, path: &EntryPath, is_dir: bool) -> Result<()> {
-        let text = path.as_str();
-        for (end, _) in text.match_indices('/') {
-            self.add_one(&text[..end], true, false)?;
-        }
-        self.add_one(text, is_dir, !is_dir)
-    }
-
-    fn add_one(&mut self, text: &str, is_dir: bool, once: bool) -> Result<()> {
-        match self.seen.entry(text.to_lowercase()) {
-            Slot::Vacant(slot) => {
-                slot.insert((text.to_owned(), is_dir));
-                Ok(())
-            }
-            Slot::Occupied(slot) => {
-                let (other, other_is_dir) = slot.get();
-                if other != text || *other_is_dir != is_dir {
-                    Err(Error::Clash(other.clone(), text.to_owned()))
-                } else if once {
-                    Err(Error::Duplicate(text.to_owned()))
-                } else {
-                    Ok(())
-                }
-            }
-        }
-    }
 }
