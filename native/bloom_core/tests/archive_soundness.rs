@@ -26,27 +26,60 @@ fn a_tar_archive_cut_short_inside_sound_gzip_is_refused() {
 }
 
 #[test]
+fn a_tar_archive_without_its_end_is_refused() {
+    let root = Root::new();
+    let tar = Release::new("1.1.0").tar();
+    for zeros in [0, 512, 1023] {
+        let error = root.refuses(&gzip(&tar[..tar.len() - 1024 + zeros]));
+        assert!(error.to_string().contains("the end of the tar archive"), "{error}");
+    }
+    root.stage(&gzip(&[&tar[..], &[0; 9216]].concat())).unwrap();
+}
+
+#[test]
+fn a_flipped_bit_in_the_tar_archive_is_refused_or_changes_nothing() {
+    let root = Root::new();
+    let tar = Release::new("1.1.0").tar();
+    let before = root.listing();
+    let good = root.stage(&gzip(&tar)).unwrap();
+    let staged = root.listing();
+    stage::unstage(root.path(), &good.placed).unwrap();
+
+    for at in (0..tar.len()).step_by(tar.len() / 400) {
+        let mut damaged = tar.clone();
+        damaged[at] ^= 1;
+        match root.stage(&gzip(&damaged)) {
+            Ok(same) => {
+                assert_eq!(root.listing(), staged, "byte {at}");
+                stage::unstage(root.path(), &same.placed).unwrap();
+            }
+            Err(_) => assert_eq!(root.listing(), before, "byte {at}"),
+        }
+    }
+}
+
+#[test]
 fn a_flipped_bit_is_refused_or_changes_nothing() {
     let root = Root::new();
     let archive = Release::new("1.1.0").archive();
     let good = root.stage(&archive).unwrap();
-    let staged = root.digest();
+    let staged = root.listing();
     stage::unstage(root.path(), &good.placed).unwrap();
 
     // Compressed data has bits that mean nothing (lengths of codes that are not used), and so has gzip's header. Its
     // last eight bytes are checksum and length, of which each counts.
     let checked = archive.len() - 8;
     for at in (0..20).chain((20..checked).step_by(checked / 150)).chain(checked..archive.len()) {
-        let before = root.digest();
+        let before = root.listing();
         let mut damaged = archive.clone();
         damaged[at] ^= 0x10;
         match root.stage(&damaged) {
             Ok(same) => {
                 assert!(at < checked, "byte {at}");
-                assert_eq!(root.digest(), staged, "byte {at}");
+                assert_eq!(root.listing(), staged, "byte {at}");
                 stage::unstage(root.path(), &same.placed).unwrap();
             }
-            Err(_) => assert_eq!(root.digest(), before, "byte {at}"),
+            Err(_) => assert_eq!(root.listing(), before, "byte {at}"),
         }
     }
 }
@@ -66,6 +99,12 @@ fn what_is_not_gzip_is_refused() {
     let root = Root::new();
     assert_eq!(root.refuses(b"").code(), "damaged");
     assert_eq!(root.refuses(b"PK\x03\x04 a zip file").code(), "damaged");
+    let limits = Limits::default();
+    let error = archive::verify(root.path(), &expect("garden", "1.1.0"), &limits, &Control::default()).unwrap_err();
+    assert!(error.to_string().contains("is not a file"), "{error}");
+    let missing = root.path().join("missing.tar.gz");
+    let error = archive::verify(&missing, &expect("garden", "1.1.0"), &limits, &Control::default()).unwrap_err();
+    assert!(error.to_string().contains("missing.tar.gz"), "{error}");
 }
 
 #[test]
@@ -144,13 +183,13 @@ fn a_release_without_erts_or_boot_files_is_refused() {
 #[test]
 fn a_cancelled_pass_leaves_nothing() {
     let root = Root::new();
-    let before = root.digest();
+    let before = root.listing();
     let cancel = Cancel::default();
     cancel.cancel();
     let control = Control { progress: None, cancel };
     let error = root.stage_with(&Release::new("1.1.0").archive(), &Limits::default(), &control).unwrap_err();
     assert_eq!(error.code(), "cancelled");
-    assert_eq!(root.digest(), before);
+    assert_eq!(root.listing(), before);
 }
 
 #[test]

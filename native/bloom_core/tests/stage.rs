@@ -64,19 +64,49 @@ fn staging_twice_shares_everything() {
     let root = Root::new();
     let archive = Release::new("1.1.0").archive();
     root.stage(&archive).unwrap();
-    let before = root.digest();
+    let before = root.listing();
     let again = root.stage(&archive).unwrap();
     assert!(again.placed.is_empty());
-    assert_eq!(root.digest(), before);
+    assert_eq!(root.listing(), before);
+}
+
+#[test]
+fn another_build_of_a_version_that_is_there_is_refused() {
+    let root = Root::new();
+    root.stage(&Release::new("1.1.0").archive()).unwrap();
+    let mut other = Release::new("1.1.0");
+    other.put("releases/1.1.0/sys.config", b"[other]");
+    let error = root.refuses(&other.archive());
+    assert_eq!(error.code(), "already_staged");
+    assert!(error.to_string().contains("releases/1.1.0/sys.config"), "{error}");
+
+    // The same files under another manifest.
+    let root = Root::new();
+    root.stage(&Release::new("1.1.0").archive()).unwrap();
+    let mut other = Release::new("1.1.0");
+    other.put("bin/another", b"#!/bin/sh\n");
+    let error = root.refuses(&other.archive());
+    assert!(error.to_string().contains("bloom.json"), "{error}");
+}
+
+#[test]
+fn a_link_in_the_way_is_not_followed() {
+    for dir in ["lib/garden-1.1.0+d.0123456789ab", "releases/1.1.0"] {
+        let root = Root::new();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("nowhere"), root.path().join(dir)).unwrap();
+        assert!(matches!(root.refuses(&Release::new("1.1.0").archive()).code(), "differs" | "already_staged"));
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    }
 }
 
 #[test]
 fn what_was_placed_can_be_taken_back() {
     let root = Root::new();
-    let before = root.digest();
+    let before = root.listing();
     let staged = root.stage(&Release::new("1.1.0").archive()).unwrap();
     stage::unstage(root.path(), &staged.placed).unwrap();
-    assert_eq!(root.digest(), before);
+    assert_eq!(root.listing(), before);
     stage::unstage(root.path(), &staged.placed).unwrap();
     assert!(stage::unstage(root.path(), &["../x".into()]).is_err());
 }
@@ -84,20 +114,26 @@ fn what_was_placed_can_be_taken_back() {
 #[test]
 fn an_interrupted_staging_is_swept() {
     let root = Root::new();
-    let before = root.digest();
+    let before = root.listing();
     write(&root.path().join("releases/.staging-9.9.9/lib/x"), b"x");
+    write(&root.path().join("releases/.staging-removed/0/ebin/x"), b"x");
     stage::sweep(root.path()).unwrap();
-    assert_eq!(root.digest(), before);
+    assert_eq!(root.listing(), before);
 }
 
 #[test]
 fn only_the_right_to_execute_is_kept_of_modes() {
     let root = Root::new();
-    let archive = support::with_entry("lib/garden-1.1.0+d.0123456789ab/x", tar::EntryType::Regular, 0o666, b"x");
-    assert_eq!(root.refuses(&archive).code(), "altered");
-    root.stage(&Release::new("1.1.0").archive()).unwrap();
-    let mode = fs::metadata(root.path().join("releases/1.1.0/garden.rel")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o7777, 0o644);
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, content) in Release::new("1.1.0").assembled() {
+        let mode = if path == "releases/1.1.0/garden.rel" { 0o777 } else { 0o666 };
+        support::entry(&mut builder, &path, tar::EntryType::Regular, mode, &content);
+    }
+    root.stage(&support::gzip(&builder.into_inner().unwrap())).unwrap();
+    for (file, expected) in [("garden.rel", 0o755), ("start.boot", 0o644)] {
+        let mode = fs::metadata(root.path().join("releases/1.1.0").join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, expected, "{file}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use bloom_core::archive::{Control, Expect, Limits};
@@ -89,7 +90,12 @@ pub fn write(path: &Path, content: &[u8]) {
     fs::write(path, content).unwrap();
 }
 
+/// Adds an entry, with a GNU header for its name where the name is long.
 pub fn entry(builder: &mut tar::Builder<Vec<u8>>, path: &str, kind: EntryType, mode: u32, content: &[u8]) {
+    if path.len() > 100 {
+        entry(builder, "././@LongLink", EntryType::GNULongName, 0o644, &[path.as_bytes(), b"\0"].concat());
+        return entry(builder, &path[..100], kind, mode, content);
+    }
     let mut header = TarHeader::new_gnu();
     // Written as bytes: the library refuses names like ".." itself.
     header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
@@ -98,6 +104,13 @@ pub fn entry(builder: &mut tar::Builder<Vec<u8>>, path: &str, kind: EntryType, m
     header.set_size(content.len() as u64);
     header.set_cksum();
     builder.append(&header, content).unwrap();
+}
+
+/// Adds a pax header for the next entry.
+pub fn pax(builder: &mut tar::Builder<Vec<u8>>, key: &str, value: &str) {
+    let rest = format!(" {key}={value}\n");
+    let length = rest.len() + (rest.len() + 2).to_string().len();
+    entry(builder, "PaxHeaders.0/x", EntryType::XHeader, 0o644, format!("{length}{rest}").as_bytes());
 }
 
 pub fn tar(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
@@ -145,8 +158,12 @@ impl Root {
         self.dir.path()
     }
 
-    pub fn digest(&self) -> String {
-        tree::digest(self.path()).unwrap()
+    /// Every name below the root with its kind, rights and content or target.
+    pub fn listing(&self) -> Vec<String> {
+        let mut listing = Vec::new();
+        list(self.path(), &mut listing);
+        listing.sort();
+        listing
     }
 
     pub fn stage(&self, archive: &[u8]) -> Result<stage::Staged, Error> {
@@ -167,11 +184,26 @@ impl Root {
 
     /// Stages what must be refused, and proves that nothing came of it.
     pub fn refuses(&self, archive: &[u8]) -> Error {
-        let before = self.digest();
+        let before = self.listing();
         let error = self.stage(archive).expect_err("the archive is refused");
-        assert_eq!(self.digest(), before, "the root is as it was after: {error}");
-        assert_eq!(fs::read_dir(self.path().join("releases")).unwrap().count(), 3, "no staging is left");
+        assert_eq!(self.listing(), before, "the root is as it was after: {error}");
         error
+    }
+}
+
+fn list(dir: &Path, listing: &mut Vec<String>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let content = if metadata.is_symlink() {
+            fs::read_link(&path).unwrap().display().to_string()
+        } else if metadata.is_dir() {
+            list(&path, listing);
+            String::new()
+        } else {
+            tree::hash_file(&path).unwrap().1.to_string()
+        };
+        listing.push(format!("{} {:o} {content}", path.display(), metadata.permissions().mode()));
     }
 }
 
