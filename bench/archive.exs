@@ -47,11 +47,10 @@ defmodule Bench.Archive do
 
   # In the node itself, as a deployment does it; what was put in place is removed before the next run, not timed.
   defp put_in_place(node, archive) do
-    upload = Node.upload(node, archive)
-    :ok = upload
-
     runs =
       for _run <- 0..3 do
+        # OTP removes the archive that it has unpacked.
+        :ok = Node.upload(node, archive)
         bloom = time(fn -> stage(node) end)
         clean(node)
         otp = time(fn -> unpack(node) end)

@@ -9,6 +9,8 @@ defmodule Bloom.Deployment.Preflight do
 
   alias Bloom.{Config, Error, Plan, Supervision}
 
+  @batch 200
+
   @doc "Whether every supervisor, and every process whose state will be changed, answers in time."
   @spec run(Plan.t()) :: :ok | {:error, Error.t()}
   def run(%Plan{} = plan) do
@@ -33,16 +35,23 @@ defmodule Bloom.Deployment.Preflight do
     end)
   end
 
-  # A system message that copies no state; all are sent before the first answer is awaited.
+  # A system message that copies no state. In batches, as a burst of thousands of processes that want to run would
+  # make everybody else wait for its end.
   defp all_answer(entries, timeout) do
     deadline = System.monotonic_time(:millisecond) + timeout
-    requests = for entry <- entries, do: {entry, :gen.send_request(entry.pid, :system, {:debug, {:log, :get}})}
 
-    Enum.find_value(requests, :ok, fn {entry, request} ->
-      case :gen.receive_response(request, max(deadline - System.monotonic_time(:millisecond), 0)) do
-        :timeout -> {:error, {:busy, entry}}
-        _answer_or_gone -> nil
-      end
+    entries
+    |> Enum.chunk_every(@batch)
+    |> Enum.find_value(:ok, fn batch ->
+      requests = for entry <- batch, do: {entry, :gen.send_request(entry.pid, :system, {:debug, {:log, :get}})}
+      Enum.find_value(requests, fn {entry, request} -> unanswered(entry, request, deadline) end)
     end)
+  end
+
+  defp unanswered(entry, request, deadline) do
+    case :gen.receive_response(request, max(deadline - System.monotonic_time(:millisecond), 0)) do
+      :timeout -> {:error, {:busy, entry}}
+      _answer_or_gone -> nil
+    end
   end
 end
