@@ -64,38 +64,10 @@ defmodule Bloom.Deployment do
 
   @impl true
   def handle_call({:run, operation, version, fun}, from, nil) do
-    server = self()
-    progress = make_ref()
-    {:ok, token} = Native.cancel_token()
-
-    control = %{
-      report: fn stage -> GenServer.cast(server, {:stage, stage}) end,
-      watch: %{progress: {server, progress}, cancel: token}
-    }
-
-    {driver, ref} =
-      :erlang.spawn_opt(
-        fn ->
-          # A caller over RPC takes its group leader along when it goes.
-          Process.group_leader(self(), Process.whereis(:init))
-          exit({:done, fun.(control)})
-        end,
-        [:monitor]
-      )
-
-    {:noreply,
-     %{
-       driver: driver,
-       ref: ref,
-       from: from,
-       operation: operation,
-       version: version,
-       stage: :starting,
-       progress_ref: progress,
-       progress: nil,
-       cancel: token,
-       started: System.monotonic_time(:millisecond)
-     }}
+    case Native.cancel_token() do
+      {:ok, token} -> {:noreply, drive(operation, version, fun, from, token)}
+      {:error, error} -> {:reply, {:error, error}, nil}
+    end
   end
 
   def handle_call({:run, _operation, _version, _fun}, _from, busy) do
@@ -146,5 +118,38 @@ defmodule Bloom.Deployment do
        details: %{reason: reason},
        suggestions: ["see the log for the crash: #{Exception.format_exit(reason)}"]
      )}
+  end
+
+  defp drive(operation, version, fun, from, token) do
+    server = self()
+    progress = make_ref()
+
+    control = %{
+      report: fn stage -> GenServer.cast(server, {:stage, stage}) end,
+      watch: %{progress: {server, progress}, cancel: token}
+    }
+
+    {driver, ref} =
+      :erlang.spawn_opt(
+        fn ->
+          # A caller over RPC takes its group leader along when it goes.
+          Process.group_leader(self(), Process.whereis(:init))
+          exit({:done, fun.(control)})
+        end,
+        [:monitor]
+      )
+
+    %{
+      driver: driver,
+      ref: ref,
+      from: from,
+      operation: operation,
+      version: version,
+      stage: :starting,
+      progress_ref: progress,
+      progress: nil,
+      cancel: token,
+      started: System.monotonic_time(:millisecond)
+    }
   end
 end

@@ -106,7 +106,7 @@ defmodule Bloom.Plan do
   def changed_modules(%__MODULE__{} = plan, load) do
     for app <- plan.applications,
         %{change: :changed, load: ^load, name: name} <- app.modules,
-        do: String.to_existing_atom(name)
+        do: String.to_atom(name)
   end
 
   @doc "The reasons of a plan as one text."

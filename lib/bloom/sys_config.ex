@@ -12,6 +12,8 @@ defmodule Bloom.SysConfig do
   @doc "Runs `fun` while `sys.config` of the release directory holds `env`."
   @spec with_resolved(Path.t(), AppEnv.env(), (() -> result)) :: result when result: term()
   def with_resolved(release_dir, env, fun) do
+    # A switch that was killed half-way may have left a resolved file.
+    restore(release_dir)
     File.cp!(config(release_dir), pristine(release_dir))
     DurableFile.write!(config(release_dir), AppEnv.to_sys_config(env), 0o600)
     fun.()

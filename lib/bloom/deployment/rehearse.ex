@@ -77,11 +77,11 @@ defmodule Bloom.Deployment.Rehearse do
   defp supervisor_calls(plan, entries) do
     own = for %{kind: :own, change: change} = app <- plan.applications, change in [:unchanged, :changed], do: app
     apps = for app <- own, do: String.to_existing_atom(app.name)
-    gone = for app <- own, %{change: :removed, name: name} <- app.modules, do: String.to_existing_atom(name)
+    gone = for app <- own, %{change: :removed, name: name} <- app.modules, do: name
 
     for %{type: :supervisor, pid: pid} <- entries,
         module = Supervision.callback(pid),
-        module not in gone and Application.get_application(module) in apps,
+        Atom.to_string(module) not in gone and Application.get_application(module) in apps,
         {:ok, args} <- [Supervision.init_argument(pid, Config.get(:busy_timeout_ms))],
         uniq: true,
         do: {module, args}

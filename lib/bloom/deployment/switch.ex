@@ -116,7 +116,7 @@ defmodule Bloom.Deployment.Switch do
   end
 
   defp prove_or_take_back(root, plan, rehearsed, before, report) do
-    case prove(plan, rehearsed.children) do
+    case proof(plan, rehearsed.children) do
       :ok ->
         report.(:commit)
         wait_for_old_code(plan)
@@ -127,6 +127,13 @@ defmodule Bloom.Deployment.Switch do
         report.(:take_back)
         take_back(root, plan, rehearsed, before, why)
     end
+  end
+
+  # Whatever goes wrong in here, the release has not proven itself.
+  defp proof(plan, children) do
+    prove(plan, children)
+  catch
+    kind, reason -> {:error, Exception.format_banner(kind, reason, __STACKTRACE__)}
   end
 
   defp prove(plan, children) do
