@@ -1,5 +1,6 @@
 //! Names from outside become these types at the border, or are refused there.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -78,6 +79,12 @@ impl EntryPath {
 impl fmt::Display for EntryPath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for EntryPath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,13 +1,13 @@
 //! Whether an archive holds what its manifest says, and nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Expect;
 use super::walk::Contents;
 use crate::error::{Error, Result};
-use crate::manifest::{File, Manifest, is_excluded};
-use crate::names::{EntryPath, Version};
+use crate::manifest::{Manifest, is_excluded};
+use crate::names::{EntryPath, Sha256, Version};
 
 /// Compares what was read with the manifest and with what was asked for.
 pub(super) fn against_manifest(contents: Contents, expect: &Expect, archive: &Path) -> Result<Manifest> {
@@ -19,12 +19,12 @@ pub(super) fn against_manifest(contents: Contents, expect: &Expect, archive: &Pa
 
     check_release(&manifest, expect, &path)?;
     check_erts(&contents.files, &manifest)?;
-    for (path, file) in &contents.files {
+    for (path, sha256) in &contents.files {
         if is_excluded(path, version) {
             continue;
         }
         check_place(path, &manifest)?;
-        if manifest.file(path.as_str()).is_none_or(|listed| listed.sha256 != file.sha256) {
+        if manifest.file(path.as_str()).is_none_or(|listed| listed.sha256 != *sha256) {
             return Err(Error::Altered(path.to_string()));
         }
     }
@@ -55,7 +55,7 @@ fn check_release(manifest: &Manifest, expect: &Expect, path: &EntryPath) -> Resu
     Ok(())
 }
 
-fn check_erts(files: &HashMap<EntryPath, File>, manifest: &Manifest) -> Result<()> {
+fn check_erts(files: &BTreeMap<EntryPath, Sha256>, manifest: &Manifest) -> Result<()> {
     let erts = format!("erts-{}", manifest.header.erts_version);
     if files.keys().any(|path| path.is_in(&erts)) { Ok(()) } else { Err(Error::NoErts) }
 }
@@ -81,12 +81,11 @@ fn is_application(dir: &str, manifest: &Manifest) -> bool {
     })
 }
 
-fn check_boots(files: &HashMap<EntryPath, File>, manifest: &Manifest, version: &Version) -> Result<()> {
-    let present: HashSet<&str> = files.keys().map(EntryPath::as_str).collect();
+fn check_boots(files: &BTreeMap<EntryPath, Sha256>, manifest: &Manifest, version: &Version) -> Result<()> {
     let name = &manifest.header.name;
     for file in [format!("{name}.rel"), "start.boot".into(), "start_clean.boot".into(), "sys.config".into()] {
         let path = format!("releases/{version}/{file}");
-        if !present.contains(path.as_str()) {
+        if !files.contains_key(path.as_str()) {
             return Err(Error::Missing(path));
         }
     }

@@ -47,7 +47,7 @@ impl Default for Limits {
             file_bytes: 2 << 30,
             manifest_bytes: 64 << 20,
             entries: 200_000,
-            name_bytes: 64 << 20,
+            name_bytes: 32 << 20,
             ratio: 200,
         }
     }

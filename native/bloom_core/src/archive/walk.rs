@@ -1,6 +1,6 @@
 //! The tar side of an archive: which entries there are, whether their names and kinds may be, and their digests.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use sha2::Digest as _;
@@ -10,7 +10,6 @@ use super::Limits;
 use super::adapters::Refusal;
 use super::paths::{Paths, check_top};
 use crate::error::{Error, Result};
-use crate::manifest::File;
 use crate::names::{EntryPath, Sha256};
 
 /// The longest extended header (a long name) that is read. Real ones have a path in them and little else.
@@ -45,7 +44,8 @@ impl Sink for Nowhere {
 
 /// What an archive holds.
 pub(super) struct Contents {
-    pub(super) files: HashMap<EntryPath, File>,
+    /// The digest of every file, sorted so that the same error comes every time.
+    pub(super) files: BTreeMap<EntryPath, Sha256>,
     /// The manifest's path and bytes.
     pub(super) manifest: Option<(EntryPath, Vec<u8>)>,
 }
@@ -56,7 +56,7 @@ pub(super) fn walk(reader: &mut dyn Read, refusal: &Refusal, limits: &Limits, si
         limits,
         sink,
         paths: Paths::new(limits.name_bytes),
-        contents: Contents { files: HashMap::new(), manifest: None },
+        contents: Contents { files: BTreeMap::new(), manifest: None },
         long_name: None,
         buffer: vec![0; BUFFER],
     };
@@ -198,8 +198,7 @@ impl Walk<'_> {
         if is_manifest && self.contents.manifest.replace((path.clone(), kept)).is_some() {
             return Err(Error::UnknownEntry(path.to_string()).into());
         }
-        let file = File { path: path.clone(), size, mode: mode & 0o777, sha256: Sha256::of(hasher), md5: None };
-        self.contents.files.insert(path, file);
+        self.contents.files.insert(path, Sha256::of(hasher));
         Ok(())
     }
 }

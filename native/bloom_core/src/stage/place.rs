@@ -96,7 +96,8 @@ fn place_in_order(root: &Path, staging: &Path, units: Vec<String>, placed: &mut 
 }
 
 fn sync_parents(root: &Path) -> Result<()> {
-    ["lib", "releases", ""].iter().try_for_each(|dir| sync_dir(&root.join(dir)))
+    ["lib", "releases"].iter().try_for_each(|dir| sync_dir(&root.join(dir)))?;
+    sync_dir(root)
 }
 
 /// Removes what [`stage`](super::stage()) put in place, the release's own directory first. Each directory is renamed away
