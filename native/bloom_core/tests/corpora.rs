@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use bloom_core::beam::Beam;
 use bloom_core::term::{external, text};
+use support::checksums::with_checksums;
 use support::{Release, Root, gzip};
 
 fn corpus(name: &str) -> PathBuf {
@@ -34,7 +35,17 @@ fn seeds(name: &str) -> Vec<(&'static str, Vec<u8>)> {
             }
             let mut foreign = release.assembled();
             foreign.insert("etc/x".into(), b"x".into());
-            vec![("release", release.tar()), ("foreign", support::tar(&foreign))]
+            let mut long = tar::Builder::new(Vec::new());
+            support::pax(&mut long, "uid", "3000000");
+            support::pax(&mut long, "path", "lib/a-1/b");
+            support::entry(&mut long, "x", tar::EntryType::Regular, 0o644, b"x");
+            support::entry(&mut long, &"lib/".repeat(30), tar::EntryType::Directory, 0o755, b"");
+            vec![
+                ("release", release.tar()),
+                ("foreign", support::tar(&foreign)),
+                ("long_names", long.into_inner().unwrap()),
+                ("compressed", release.archive()),
+            ]
         }
         "beam" => vec![("module", support::beam()), ("compressed", gzip(&support::beam()))],
         _ => vec![
@@ -50,7 +61,7 @@ fn seeds(name: &str) -> Vec<(&'static str, Vec<u8>)> {
 fn archives() {
     for tar in inputs("archive") {
         let root = Root::new();
-        let _ = root.stage(&gzip(&tar));
+        let _ = root.stage(&if tar.starts_with(b"\x1f\x8b") { tar } else { gzip(&with_checksums(&tar)) });
     }
 }
 

@@ -1,6 +1,8 @@
 //! Archives made entry by entry, so that each can be wrong in its own way.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod checksums;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
