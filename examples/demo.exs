@@ -88,18 +88,17 @@ defmodule Demo do
     IO.puts("    decided: #{plan.decision}#{if plan.reasons != [], do: ", because " <> Bloom.Plan.explain(plan)}")
 
     for app <- plan.applications, app.change != :unchanged do
-      modules =
-        Enum.map_join(app.modules, ", ", fn module ->
-          "#{String.replace_prefix(module.name, "Elixir.", "")} #{how(module)}"
-        end)
+      modules = Enum.map_join(app.modules, ", ", fn module -> "#{short(module.name)} #{how(module)}" end)
 
       IO.puts("    #{app.name} #{app.from_version} -> #{app.to_version}: #{modules}")
     end
 
-    if plan.protocols != [], do: IO.puts("    protocols swapped: #{Enum.join(plan.protocols, ", ")}")
+    if plan.protocols != [], do: IO.puts("    protocols swapped: #{Enum.map_join(plan.protocols, ", ", &short/1)}")
   end
 
   defp explain({:error, message}), do: IO.puts("    no plan: #{message}")
+
+  defp short(module), do: String.replace_prefix(module, "Elixir.", "")
 
   defp how(%{change: :changed, load: :update}), do: "changes its state"
   defp how(%{change: :changed, load: :supervisor}), do: "compares its children"

@@ -38,6 +38,7 @@ defmodule Garden.MixProject do
     [
       {:bloom, path: System.get_env("BLOOM_PATH", "../..")},
       {:garden_seeds, path: "seeds"}
+      | if(File.dir?(Path.expand("bees", __DIR__)), do: [{:garden_bees, path: "bees"}], else: [])
     ]
   end
 end

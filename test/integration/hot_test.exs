@@ -73,4 +73,23 @@ defmodule Bloom.Integration.HotTest do
     assert :ok = rollback(node)
     assert Node.get(node, "/seeds") == "radish carrot"
   end
+
+  test "an application that is new is started with its configuration, and stopped on the way back", %{node: node} do
+    started = fn ->
+      node |> Node.rpc(Application, :started_applications, []) |> Enum.any?(&(elem(&1, 0) == :garden_bees))
+    end
+
+    :ok = install(node, "1.5.0-bees")
+    refute started.()
+
+    assert :ok = switch(node, "1.5.0-bees")
+    assert started.()
+    assert Node.eval(node, "[{_, bees, _, _}] = Supervisor.which_children(GardenBees); Agent.get(bees, & &1)") == "bzz"
+
+    assert :ok = rollback(node)
+    refute started.()
+    refute Node.rpc(node, :code, :is_loaded, [GardenBees])
+    assert :ok = switch(node, "1.5.0-bees")
+    assert started.()
+  end
 end

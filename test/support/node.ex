@@ -111,11 +111,21 @@ defmodule Bloom.Test.Node do
     if not Node.alive?() do
       System.put_env("ERL_EPMD_ADDRESS", "127.0.0.1")
       {_output, 0} = System.cmd("epmd", ["-daemon"])
+      :ok = await_epmd(System.monotonic_time(:millisecond) + @start_timeout_ms)
       Application.put_env(:kernel, :inet_dist_use_interface, {127, 0, 0, 1})
       {:ok, _pid} = Node.start(:"bloom-#{System.pid()}@127.0.0.1", :longnames)
     end
 
     :ok
+  end
+
+  # It says that it has started before it listens.
+  defp await_epmd(deadline) do
+    cond do
+      match?({:ok, _names}, :erl_epmd.names({127, 0, 0, 1})) -> :ok
+      System.monotonic_time(:millisecond) > deadline -> {:error, "epmd does not answer on loopback"}
+      true -> receive(after: (20 -> await_epmd(deadline)))
+    end
   end
 
   # Below the range from which the kernel gives ports to clients, one of which could take it meanwhile.
@@ -166,9 +176,10 @@ defmodule Bloom.Test.Node do
     {:ok, %{port: port, os_pid: os_pid, log: [], ended: false}}
   end
 
-  # What this VM was started with is not for the release.
+  # What this VM was started with is not for the release, but for where epmd is.
   defp clean_environment do
     for {name, _value} <- System.get_env(),
+        not String.starts_with?(name, "ERL_EPMD_"),
         String.starts_with?(name, ["RELEASE_", "MIX_", "ERL_", "ELIXIR_", "BINDIR", "ROOTDIR", "EMU", "PROGNAME"]) do
       {name, false}
     end
