@@ -173,6 +173,26 @@ defmodule Bloom.Integration.HazardsTest do
              """)
   end
 
+  @tag garden: "1.1.0"
+  test "a switch asked for by a process that it stops goes on without it", %{node: node} do
+    :ok = install(node, "1.2.0")
+    almanac = Node.rpc(node, Process, :whereis, [Garden.Almanac])
+    ref = Process.monitor(almanac)
+
+    Node.eval(node, """
+    Agent.cast(Garden.Almanac, fn state ->
+      Bloom.ReleaseManager.switch_release("1.2.0")
+      state
+    end)
+    """)
+
+    assert_receive {:DOWN, ^ref, :process, ^almanac, _reason}, 30_000
+    idle = fn idle -> if Node.rpc(node, Bloom, :status, []) == :idle, do: :idle, else: idle.(idle) end
+    :idle = idle.(idle)
+    assert {:ok, %{version: "1.2.0", status: :permanent}} = Node.rpc(node, Bloom.ReleaseManager, :current_release, [])
+    assert Node.rpc(node, System, :get_env, ["RELEASE_VSN"]) == "1.2.0"
+  end
+
   test "an appup written by hand wins", %{node: node} do
     :ok = install(node, "1.4.0-appup")
     assert :ok = switch(node, "1.4.0-appup")
