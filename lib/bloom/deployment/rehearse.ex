@@ -39,15 +39,11 @@ defmodule Bloom.Deployment.Rehearse do
     end
   end
 
+  # One after the other: two VMs that boot at once take a small machine's cores from those who serve.
   defp ask_both(plan, running, target) do
-    asks = [
-      Task.async(TargetVM, :ask, [plan.root, plan.running, running]),
-      Task.async(TargetVM, :ask, [plan.root, plan.target, target])
-    ]
-
-    case Task.await_many(asks, :infinity) do
-      [{:ok, running}, {:ok, target}] -> {:ok, running, target}
-      answers -> Enum.find(Enum.reverse(answers), &match?({:error, _}, &1))
+    with {:ok, target} <- TargetVM.ask(plan.root, plan.target, target),
+         {:ok, running} <- TargetVM.ask(plan.root, plan.running, running) do
+      {:ok, running, target}
     end
   end
 
