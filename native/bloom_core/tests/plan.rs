@@ -172,6 +172,22 @@ fn a_changed_module_with_native_code_needs_a_restart_a_new_one_does_not() {
 }
 
 #[test]
+fn a_changed_native_library_needs_a_restart_though_its_module_stays() {
+    let with_library = |content: &[u8]| {
+        let running = assembled("1.0.0");
+        let target = assembled("1.1.0").change("seeds", "1.1.0", running.apps[4].modules.clone());
+        let node = node(&running, &target);
+        let root = node.root.path();
+        support::write(&root.join("lib/seeds-1.0.0/priv/native/seeds.so"), b"old");
+        support::write(&root.join("lib/seeds-1.1.0/priv/native/seeds.so"), content);
+        target.write_manifest(root, &["lib/seeds-1.1.0".into()]);
+        plan(&node.request).unwrap()
+    };
+    assert_hot(&with_library(b"old"));
+    assert_restart(&with_library(b"new"), "native_library");
+}
+
+#[test]
 fn a_pure_dependency_is_hot_one_with_processes_needs_a_restart() {
     assert_hot(&between("seeds", vec![module("pure", 1)], vec![module("pure", 2)]));
 
@@ -241,6 +257,7 @@ fn children_built_inline_need_a_restart_a_supervisors_own_start_does_not() {
     let inline = |code| module("application", code).calls("Elixir.Supervisor", "start_link", 2);
     assert_restart(&between("garden", vec![inline(1)], vec![inline(2)]), "inline_children");
     assert_hot(&between("garden", vec![inline(1), module("m", 1)], vec![inline(1), module("m", 2)]));
+    assert_restart(&between("garden", vec![inline(1)], vec![module("application", 2)]), "inline_children");
     let supervisor = |code| inline(code).behaviour("Elixir.Supervisor");
     assert_hot(&between("garden", vec![supervisor(1)], vec![supervisor(2)]));
 }

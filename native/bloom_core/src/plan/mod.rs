@@ -12,11 +12,11 @@
 //!
 //! 1. another version of ERTS;
 //! 2. changed code of kernel, stdlib, sasl or elixir;
-//! 3. a changed module that loads native code;
+//! 3. a changed module that loads native code, or a changed native library of an application;
 //! 4. changed code of an application that is not the project's own, keeps processes (it has a `mod`, or a changed
 //!    module declares a process behaviour) and has no usable appup. Pure code is loaded hot;
 //! 5. changed code of bloom without a usable appup, as Bloom drives the switch;
-//! 6. a changed module of the project's own that builds children inline with `Supervisor.start_link(children, opts)`:
+//! 6. a changed module of the project's own that builds, or built, children inline with `Supervisor.start_link(children, opts)`:
 //!    they hang on `Supervisor.Default`, whose child specs no upgrade can reach;
 //! 7. a supervisor that ceases to be one or becomes one; another callback module of an application;
 //! 8. consolidation of protocols switched on or off; an appup that asks for a restart itself.

@@ -6,6 +6,7 @@ use super::release::Target;
 use super::{About, AppPlan, Change, Request, Verdict, display};
 use crate::beam::Details;
 use crate::manifest::Kind;
+use crate::tree::hash_file;
 
 /// Applications whose code nothing but a restart can change.
 const FIXED: [&str; 4] = ["kernel", "stdlib", "sasl", "elixir"];
@@ -42,6 +43,7 @@ pub(super) fn judge(request: &Request, target: &Target, comparison: &Comparison,
         }
         if app.change == Change::Changed {
             judge_callback(app, target, comparison, verdict);
+            judge_libraries(app, request, target, verdict);
         }
     }
 }
@@ -103,14 +105,14 @@ fn judge_own(app: &AppPlan, comparison: &Comparison, verdict: &mut Verdict) {
         let about = About::Module(&app.name, &module.name);
         let name = display(&module.name);
 
-        if starts_children_inline(details) {
+        let was = comparison.running_details.get(&module.name);
+        if starts_children_inline(details) || was.is_some_and(starts_children_inline) {
             let message = format!(
                 "{name} changed and hands children to Supervisor.start_link/2 itself, where no upgrade can compare them: \
                  move them to a module with `use Supervisor` to upgrade it hot"
             );
             verdict.restart("inline_children", message, about);
         }
-        let was = comparison.running_details.get(&module.name);
         if was.is_some_and(|was| is_supervisor(was) != is_supervisor(details)) {
             let message = format!("{name} became a supervisor or ceased to be one");
             verdict.restart("supervisor_changed", message, about);
@@ -125,6 +127,25 @@ fn starts_children_inline(details: &Details) -> bool {
             .imports
             .iter()
             .any(|(module, function, arity)| module == "Elixir.Supervisor" && function == "start_link" && *arity == 2)
+}
+
+/// A native library is loaded by its module; where the module stays as it is, nothing would load the new one.
+fn judge_libraries(app: &AppPlan, request: &Request, target: &Target, verdict: &mut Verdict) {
+    let Some(to) = target.app(&app.name) else { return };
+    let Some(from) = request.running.apps.iter().find(|running| running.name == app.name) else { return };
+    let dir = to.application.dir();
+
+    for file in target.manifest.files.iter().filter(|file| file.path.is_in(&dir)) {
+        let Some(name) = file.path.as_str().strip_prefix(&dir).and_then(|name| name.strip_prefix('/')) else {
+            continue;
+        };
+        let running = from.dir.join(name);
+        let is_library = running.extension().is_some_and(|extension| extension == "so" || extension == "dylib");
+        if is_library && hash_file(&running).is_ok_and(|(_, digest)| digest != file.sha256) {
+            let message = format!("{name} of {} changed, and native code cannot be replaced hot", app.name);
+            verdict.restart("native_library", message, About::App(&app.name));
+        }
+    }
 }
 
 fn judge_callback(app: &AppPlan, target: &Target, comparison: &Comparison, verdict: &mut Verdict) {

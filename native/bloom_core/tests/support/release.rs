@@ -179,7 +179,12 @@ impl Assembled {
         for module in self.consolidated.iter().flatten() {
             super::support::write(&release.join(format!("consolidated/{}.beam", module.name)), &module.beam());
         }
-        manifest::write(root, self.header(), &[]).unwrap();
+        self.write_manifest(root, &[]);
+    }
+
+    /// The manifest, covering these files or directories.
+    pub fn write_manifest(&self, root: &Path, entries: &[String]) {
+        manifest::write(root, self.header(), entries).unwrap();
     }
 
     fn header(&self) -> Header {
