@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use super::release::read_term;
+use super::files::read_term;
 use crate::error::Result;
 use crate::term::Term;
 
@@ -48,14 +48,15 @@ pub(super) fn find(dir: &Path, name: &str, newer: &[&str], older: &[&str]) -> Re
     }
 }
 
-/// The instructions for one of the versions. A binary is a regular expression for the whole version (`appup(4)`).
+/// The instructions for one of the versions. A binary is a regular expression whose first match is the whole version:
+/// systools looks no further, and takes `1|1.0` for another version than 1.0 (`systools_relup.erl`).
 fn entry<'a>(entries: &'a Term, versions: &[&str]) -> Option<&'a Term> {
     entries.as_list()?.iter().find_map(|entry| {
         let [version, instructions] = entry.as_tuple()? else { return None };
         let matches = match version {
             Term::Binary(pattern) => {
-                let pattern = Regex::new(&format!("^(?:{})$", std::str::from_utf8(pattern).ok()?)).ok()?;
-                versions.iter().any(|version| pattern.is_match(version))
+                let pattern = Regex::new(std::str::from_utf8(pattern).ok()?).ok()?;
+                versions.iter().any(|version| pattern.find(version).is_some_and(|found| found.as_str() == *version))
             }
             other => other.as_text().is_some_and(|version| versions.contains(&version.as_str())),
         };

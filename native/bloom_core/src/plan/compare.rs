@@ -1,12 +1,16 @@
 //! What differs between the code that is loaded and the target's.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::appup::{self, Appup};
-use super::release::{Target, TargetApp, read_details};
+use super::facts::{Facts, Role};
+use super::files::{read_facts, read_md5};
+use super::libraries;
+use super::order::in_dependency_order;
+use super::release::{Target, TargetApp};
 use super::running::RunningCode;
 use super::{About, AppPlan, Change, Load, LoadedApp, ModulePlan, Request, Verdict};
-use crate::beam::Details;
+use crate::beam::ModuleMd5;
 use crate::error::Result;
 use crate::manifest::Kind;
 
@@ -15,9 +19,11 @@ pub(super) struct Comparison {
     pub(super) applications: Vec<AppPlan>,
     pub(super) protocols: Vec<String>,
     /// What is known of the target's modules that are new or differ.
-    pub(super) details: HashMap<String, Details>,
-    /// What is known of the running files of the same modules, where they are there.
-    pub(super) running_details: HashMap<String, Details>,
+    pub(super) facts: HashMap<String, Facts>,
+    /// What is known of the running files of modules that change or go, where they are there, with their digests.
+    pub(super) running_facts: HashMap<String, (ModuleMd5, Facts)>,
+    /// A native library that differs, by application.
+    pub(super) libraries: HashMap<String, String>,
     /// The callback modules of the running applications.
     pub(super) running_callbacks: HashMap<String, Option<String>>,
     /// Whether the running release has consolidated protocols.
@@ -26,19 +32,25 @@ pub(super) struct Comparison {
 
 pub(super) fn compare(request: &Request, target: &Target, verdict: &mut Verdict) -> Result<Comparison> {
     let running = RunningCode::read(request)?;
-    warn_of_patches(&running, request, target, verdict);
-
     let protocols = protocols(&running, target);
     let mut applications = Vec::new();
+    let mut libraries = HashMap::new();
     for app in in_dependency_order(&target.apps) {
-        applications.push(compare_app(app, request, target, &running)?);
+        let plan = compare_app(app, request, target, &running, verdict)?;
+        if let (Change::Changed, Some(from)) = (plan.change, running.apps.get(plan.name.as_str())) {
+            let library = libraries::changed(app, from, &target.manifest)?;
+            libraries.extend(library.map(|path| (plan.name.clone(), path)));
+        }
+        applications.push(plan);
     }
     applications.extend(removed_apps(request, target, &running));
 
-    let details = target_details(&applications, target)?;
-    let running_details = running.details(&applications)?;
-    depend(&mut applications, &details);
-    classify(&mut applications, &details);
+    let facts = target_facts(&applications, target)?;
+    let running_facts = running.facts(&applications)?;
+    depend(&mut applications, &facts);
+    classify(&mut applications, &facts);
+    warn_of_patches(&applications, &running_facts, &running, verdict);
+    warn_of_patched_protocols(&protocols, &running, verdict)?;
 
     if applications.iter().all(|app| app.change == Change::Unchanged) && protocols.is_empty() {
         verdict.warn("identical", "the release has the same code as the running one".into(), About::Release);
@@ -46,32 +58,46 @@ pub(super) fn compare(request: &Request, target: &Target, verdict: &mut Verdict)
     Ok(Comparison {
         applications,
         protocols,
-        details,
-        running_details,
+        facts,
+        running_facts,
+        libraries,
         running_callbacks: running.callbacks,
         running_consolidated: request.running.consolidated.is_some(),
     })
 }
 
 /// Code that somebody loaded by hand differs from its own file; the way back leads to the file.
-fn warn_of_patches(running: &RunningCode<'_>, request: &Request, target: &Target, verdict: &mut Verdict) {
-    for app in &target.apps {
-        let name = app.application.name.as_str();
-        let same_files = running.apps.get(name).is_some_and(|running| running.dir == app.dir);
-        if !same_files {
-            continue;
-        }
-        for (module, md5) in &app.modules {
-            let consolidated = running.consolidated.contains_key(module);
-            if !consolidated && request.loaded.get(module).is_some_and(|loaded| loaded != md5) {
-                let message = format!(
-                    "{} was changed in the running node and differs from its file; the upgrade replaces it",
-                    super::display(module)
-                );
-                verdict.warn("patched_module", message, About::Module(name, module));
+fn warn_of_patches(
+    applications: &[AppPlan],
+    running_facts: &HashMap<String, (ModuleMd5, Facts)>,
+    running: &RunningCode<'_>,
+    verdict: &mut Verdict,
+) {
+    for app in applications {
+        for module in &app.modules {
+            if running_facts.get(&module.name).is_some_and(|(file, _)| running.is_patched(&module.name, *file)) {
+                verdict.warn("patched_module", patched(&module.name), About::Module(&app.name, &module.name));
             }
         }
     }
+}
+
+fn warn_of_patched_protocols(protocols: &[String], running: &RunningCode<'_>, verdict: &mut Verdict) -> Result<()> {
+    for name in protocols {
+        if let Some(file) = running.consolidated.get(name)
+            && running.is_patched(name, read_md5(file)?)
+        {
+            verdict.warn("patched_module", patched(name), About::Release);
+        }
+    }
+    Ok(())
+}
+
+fn patched(module: &str) -> String {
+    format!(
+        "{} was changed in the running node and differs from its file; the upgrade replaces it",
+        super::display(module)
+    )
 }
 
 fn protocols(running: &RunningCode<'_>, target: &Target) -> Vec<String> {
@@ -85,7 +111,13 @@ fn protocols(running: &RunningCode<'_>, target: &Target) -> Vec<String> {
     names.into_iter().filter(differs).cloned().collect()
 }
 
-fn compare_app(app: &TargetApp, request: &Request, target: &Target, running: &RunningCode<'_>) -> Result<AppPlan> {
+fn compare_app(
+    app: &TargetApp,
+    request: &Request,
+    target: &Target,
+    running: &RunningCode<'_>,
+    verdict: &mut Verdict,
+) -> Result<AppPlan> {
     let name = app.application.name.as_str();
     let from = running.apps.get(name).copied();
     let modules = changed_modules(app, from, target, running)?;
@@ -97,7 +129,8 @@ fn compare_app(app: &TargetApp, request: &Request, target: &Target, running: &Ru
     };
     let appup = match from {
         Some(from) if change == Change::Changed => {
-            usable_appup(app, from, request.downgrade)?.unwrap_or(Appup::Generated)
+            let found = verdict.readable(usable_appup(app, from, request.downgrade), About::App(name));
+            found.flatten().unwrap_or(Appup::Generated)
         }
         _ => Appup::None,
     };
@@ -183,75 +216,46 @@ fn removed_apps(request: &Request, target: &Target, running: &RunningCode<'_>) -
     .collect()
 }
 
-fn target_details(applications: &[AppPlan], target: &Target) -> Result<HashMap<String, Details>> {
-    let mut details = HashMap::new();
+fn target_facts(applications: &[AppPlan], target: &Target) -> Result<HashMap<String, Facts>> {
+    let known = |name: &str| target.effective.contains_key(name);
+    let mut facts = HashMap::new();
     for app in applications {
         let Some(dir) = target.app(&app.name).map(|target| &target.dir) else { continue };
         for module in app.modules.iter().filter(|module| module.change != Change::Removed) {
             let path = dir.join("ebin").join(format!("{}.beam", module.name));
-            details.insert(module.name.clone(), read_details(&path)?);
+            facts.insert(module.name.clone(), read_facts(&path, known)?.1);
         }
     }
-    Ok(details)
+    Ok(facts)
 }
 
 /// Who calls whom among the modules that are new or differ. Who calls a protocol depends on its implementations,
 /// which the protocol finds by name.
-fn depend(applications: &mut [AppPlan], details: &HashMap<String, Details>) {
+fn depend(applications: &mut [AppPlan], facts: &HashMap<String, Facts>) {
     let mut implementations: HashMap<&str, Vec<&str>> = HashMap::new();
-    for (name, found) in details {
+    for (name, found) in facts {
         if let Some(protocol) = &found.implements {
             implementations.entry(protocol).or_default().push(name);
         }
     }
 
     for module in applications.iter_mut().flat_map(|app| &mut app.modules) {
-        let Some(found) = details.get(&module.name) else { continue };
-        let imported = found.imported_modules.iter().map(String::as_str);
-        let implementing = imported.clone().filter_map(|name| implementations.get(name)).flatten().copied();
-        let callees: BTreeSet<&str> = imported.filter(|name| details.contains_key(*name)).chain(implementing).collect();
+        let Some(found) = facts.get(&module.name) else { continue };
+        let calls = found.calls.iter().map(String::as_str);
+        let implementing = calls.clone().filter_map(|name| implementations.get(name)).flatten().copied();
+        let callees: BTreeSet<&str> = calls.filter(|name| facts.contains_key(*name)).chain(implementing).collect();
         module.depends_on = callees.into_iter().filter(|name| *name != module.name).map(str::to_owned).collect();
     }
 }
 
-fn classify(applications: &mut [AppPlan], details: &HashMap<String, Details>) {
+fn classify(applications: &mut [AppPlan], facts: &HashMap<String, Facts>) {
     for module in applications.iter_mut().flat_map(|app| &mut app.modules) {
-        if let Some(found) = details.get(&module.name) {
-            module.load = if super::rules::is_supervisor(found) {
-                Load::Supervisor
-            } else if !found.behaviours.is_empty()
-                && (found.exports("code_change", 3) || found.exports("code_change", 4))
-            {
-                Load::Update
-            } else {
-                Load::Load
+        if let Some(found) = facts.get(&module.name) {
+            module.load = match found.role {
+                Role::Supervisor => Load::Supervisor,
+                Role::Update => Load::Update,
+                Role::Plain | Role::Process => Load::Load,
             };
         }
     }
-}
-
-/// Dependencies before those that need them, by name where nothing else decides.
-fn in_dependency_order(apps: &[TargetApp]) -> Vec<&TargetApp> {
-    fn visit<'a>(
-        app: &'a TargetApp,
-        apps: &HashMap<&str, &'a TargetApp>,
-        seen: &mut HashSet<&'a str>,
-        order: &mut Vec<&'a TargetApp>,
-    ) {
-        if seen.insert(app.application.name.as_str()) {
-            for need in &app.needs {
-                if let Some(need) = apps.get(need.as_str()) {
-                    visit(need, apps, seen, order);
-                }
-            }
-            order.push(app);
-        }
-    }
-
-    let by_name: HashMap<_, _> = apps.iter().map(|app| (app.application.name.as_str(), app)).collect();
-    let (mut seen, mut order) = (HashSet::new(), Vec::new());
-    for app in apps {
-        visit(app, &by_name, &mut seen, &mut order);
-    }
-    order
 }

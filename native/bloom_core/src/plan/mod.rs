@@ -6,28 +6,36 @@
 //! # Rules
 //!
 //! **Refuse** what cannot be whole: an application without directory or `.app`, an `.app` or `.rel` that says another
-//! version than the manifest, a module in two applications, another release's name, no kernel, stdlib, sasl or bloom.
+//! version than the manifest, an `.app`, `.rel` or `.appup` that cannot be read, a module in two applications, another
+//! release's name, no kernel, stdlib, sasl or bloom.
 //!
-//! **Restart** where OTP cannot change code under a running node, or nobody can say that it may:
+//! **Restart** where OTP cannot change code under a running node, or nobody can say that it may. What a module is, it
+//! is by either side of the change, as what comes must go again on the way back:
 //!
 //! 1. another version of ERTS;
 //! 2. changed code of kernel, stdlib, sasl or elixir;
-//! 3. a changed module that loads native code, or a changed native library of an application;
-//! 4. changed code of an application that is not the project's own, keeps processes (it has a `mod`, or a changed
-//!    module declares a process behaviour) and has no usable appup. Pure code is loaded hot;
+//! 3. a changed module that loads native code, or a changed native library whose module does not change: nothing would
+//!    load it;
+//! 4. changed code of an application that is not the project's own, keeps processes (it has a `mod`, or a module that
+//!    changes, comes or goes declares a process behaviour, or exports `system_code_change`, or declares any behaviour and
+//!    exports `code_change`) and has no usable appup. Pure code is loaded hot;
 //! 5. changed code of bloom without a usable appup, as Bloom drives the switch;
-//! 6. a changed module of the project's own that builds, or built, children inline with `Supervisor.start_link(children, opts)`:
-//!    they hang on `Supervisor.Default`, whose child specs no upgrade can reach;
+//! 6. a changed module of the project's own that builds children inline with `Supervisor.start_link(children, opts)`:
+//!    they hang on `Supervisor.Default`, whose child specs no upgrade can reach. Moving them out takes one restart;
 //! 7. a supervisor that ceases to be one or becomes one; another callback module of an application;
 //! 8. consolidation of protocols switched on or off; an appup that asks for a restart itself.
 //!
 //! **Hot** is everything else. An appup is usable when the newer side's `.appup` leads to the older version and back,
-//! by full or by base version. Modules of applications without one are loaded like this: a supervisor is updated as a
-//! supervisor; a module with a behaviour that exports `code_change` is updated with its processes suspended; any other
-//! is loaded.
+//! by full or by base version; a regular expression's first match must be the whole version, as systools has it. Modules
+//! of applications without one are loaded like this: a supervisor is updated as a supervisor; a module with a behaviour
+//! that exports `code_change` is updated with its processes suspended; any other is loaded.
 
 mod appup;
 mod compare;
+mod facts;
+mod files;
+mod libraries;
+mod order;
 mod release;
 mod rules;
 mod running;
@@ -213,6 +221,11 @@ impl Verdict {
 
     fn warn(&mut self, code: &'static str, message: String, about: About<'_>) {
         self.warnings.push(about.reason(code, message));
+    }
+
+    /// What cannot be read is no release to become.
+    fn readable<T>(&mut self, read: Result<T>, about: About<'_>) -> Option<T> {
+        read.map_err(|error| self.refuse("unreadable_file", error.to_string(), about)).ok()
     }
 
     fn refuses(&self) -> bool {

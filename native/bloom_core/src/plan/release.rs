@@ -1,14 +1,14 @@
 //! The target as it lies on disk: its applications, their modules and its consolidated protocols.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::files::{beams, read_md5, read_term};
 use super::{About, Request, Verdict};
-use crate::beam::{Beam, BeamError, Details, ModuleMd5};
-use crate::error::{Error, Result};
+use crate::beam::ModuleMd5;
+use crate::error::Result;
 use crate::manifest::{Application, Manifest};
-use crate::term::{Term, text};
+use crate::term::Term;
 
 /// Applications without which Bloom cannot switch.
 const REQUIRED: [&str; 4] = ["kernel", "stdlib", "sasl", "bloom"];
@@ -18,6 +18,8 @@ pub(super) struct Target {
     pub(super) manifest: Manifest,
     /// In the order of the manifest.
     pub(super) apps: Vec<TargetApp>,
+    /// Where they stand there.
+    by_name: HashMap<String, usize>,
     /// Which application a module belongs to, as an index into `apps`.
     pub(super) owners: HashMap<String, usize>,
     /// The digests of the consolidated protocols; `None` where the release has no such directory.
@@ -41,12 +43,12 @@ impl Target {
     pub(super) fn read(request: &Request, verdict: &mut Verdict) -> Result<Self> {
         let release_dir = request.root.join("releases").join(request.target.as_str());
         let manifest = Manifest::read(&request.root, &request.target)?;
-        check_rel(&release_dir, &manifest, verdict)?;
+        check_rel(&release_dir, &manifest, verdict);
         check_required(&manifest, verdict);
 
         let mut apps = Vec::new();
         for application in &manifest.header.applications {
-            apps.extend(read_app(&request.root, application, verdict)?);
+            apps.extend(read_app(&request.root, application, verdict));
         }
         let consolidated = release_dir.join("consolidated");
         let consolidated =
@@ -57,11 +59,13 @@ impl Target {
         let owners = owners(&apps, verdict);
         let mut effective: HashMap<_, _> = apps.iter().flat_map(|app| app.modules.clone()).collect();
         effective.extend(consolidated.clone().unwrap_or_default());
-        Ok(Self { manifest, apps, owners, consolidated, effective })
+        let by_name =
+            apps.iter().enumerate().map(|(index, app)| (app.application.name.as_str().to_owned(), index)).collect();
+        Ok(Self { manifest, apps, by_name, owners, consolidated, effective })
     }
 
     pub(super) fn app(&self, name: &str) -> Option<&TargetApp> {
-        self.apps.iter().find(|app| app.application.name.as_str() == name)
+        self.by_name.get(name).map(|index| &self.apps[*index])
     }
 }
 
@@ -76,44 +80,10 @@ fn digests(manifest: &Manifest, root: &Path, dir: &Path) -> Result<HashMap<Strin
     Ok(digests)
 }
 
-/// The digest of a beam file.
-pub(super) fn read_md5(path: &Path) -> Result<ModuleMd5> {
-    read_beam(path, |beam| Ok(beam.md5()))
-}
-
-/// What a plan wants to know of a beam file.
-pub(super) fn read_details(path: &Path) -> Result<Details> {
-    read_beam(path, |beam| beam.details())
-}
-
-fn read_beam<T>(path: &Path, read: impl FnOnce(Beam<'_>) -> std::result::Result<T, BeamError>) -> Result<T> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    Beam::parse(&bytes).and_then(read).map_err(|source| Error::Beam { path: path.to_owned(), source })
-}
-
-/// The beams of a directory by module name, which is their file's name: OTP loads them by it.
-pub(super) fn beams(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let path = entry.map_err(Error::io("list", dir))?.path();
-        if path.extension().is_some_and(|extension| extension == "beam") {
-            let name = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
-            found.extend(name.map(|name| (name, path)));
-        }
-    }
-    Ok(found)
-}
-
-/// Reads a file of one Erlang term.
-pub(super) fn read_term(path: &Path) -> Result<Term> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    text::parse(&bytes).map_err(|source| Error::Term { path: path.to_owned(), source })
-}
-
-fn check_rel(release_dir: &Path, manifest: &Manifest, verdict: &mut Verdict) -> Result<()> {
+fn check_rel(release_dir: &Path, manifest: &Manifest, verdict: &mut Verdict) {
     let header = &manifest.header;
     let path = release_dir.join(format!("{}.rel", header.name));
-    let rel = read_term(&path)?;
+    let Some(rel) = verdict.readable(read_term(&path), About::Release) else { return };
     let expected: HashSet<_> =
         header.applications.iter().map(|app| (app.name.as_str().to_owned(), app.version.as_str().to_owned())).collect();
 
@@ -126,7 +96,6 @@ fn check_rel(release_dir: &Path, manifest: &Manifest, verdict: &mut Verdict) -> 
         let message = format!("{} does not say what the manifest says: build the release again", path.display());
         verdict.refuse("rel_mismatch", message, About::Release);
     }
-    Ok(())
 }
 
 type RelParts = (String, String, String, HashSet<(String, String)>);
@@ -153,17 +122,17 @@ fn check_required(manifest: &Manifest, verdict: &mut Verdict) {
     }
 }
 
-fn read_app(root: &Path, application: &Application, verdict: &mut Verdict) -> Result<Option<TargetApp>> {
+fn read_app(root: &Path, application: &Application, verdict: &mut Verdict) -> Option<TargetApp> {
     let name = application.name.as_str();
     let dir = root.join(application.dir());
     let path = dir.join("ebin").join(format!("{name}.app"));
     if !path.is_file() {
         let message = format!("{} is missing: install the archive again", path.display());
         verdict.refuse("missing_app_file", message, About::App(name));
-        return Ok(None);
+        return None;
     }
 
-    let term = read_term(&path)?;
+    let term = verdict.readable(read_term(&path), About::App(name))?;
     let properties = match term.as_tuple() {
         Some([_, found, properties]) if found.as_atom() == Some(name) => properties,
         _ => &Term::Other,
@@ -172,9 +141,9 @@ fn read_app(root: &Path, application: &Application, verdict: &mut Verdict) -> Re
         let message =
             format!("{} does not say version {}: build the release again", path.display(), application.version);
         verdict.refuse("app_mismatch", message, About::App(name));
-        return Ok(None);
+        return None;
     }
-    Ok(Some(TargetApp {
+    Some(TargetApp {
         application: application.clone(),
         callback: callback(properties),
         needs: ["applications", "included_applications"]
@@ -183,7 +152,7 @@ fn read_app(root: &Path, application: &Application, verdict: &mut Verdict) -> Re
             .collect(),
         modules: HashMap::new(),
         dir,
-    }))
+    })
 }
 
 /// The callback module of an application from the properties of its `.app`.

@@ -2,34 +2,13 @@
 
 use super::appup::Appup;
 use super::compare::Comparison;
+use super::facts::{Facts, Role};
 use super::release::Target;
-use super::{About, AppPlan, Change, Request, Verdict, display};
-use crate::beam::Details;
+use super::{About, AppPlan, Change, ModulePlan, Request, Verdict, display};
 use crate::manifest::Kind;
-use crate::tree::hash_file;
 
 /// Applications whose code nothing but a restart can change.
 const FIXED: [&str; 4] = ["kernel", "stdlib", "sasl", "elixir"];
-const SUPERVISORS: [&str; 4] = ["supervisor", "supervisor_bridge", "Elixir.Supervisor", "Elixir.DynamicSupervisor"];
-/// Behaviours of modules that run in processes of their own.
-const PROCESSES: [&str; 8] = [
-    "gen_server",
-    "gen_statem",
-    "gen_event",
-    "gen_fsm",
-    "Elixir.GenServer",
-    "Elixir.GenEvent",
-    "Elixir.GenStage",
-    "Elixir.ConsumerSupervisor",
-];
-
-pub(super) fn is_supervisor(details: &Details) -> bool {
-    details.behaviours.iter().any(|behaviour| SUPERVISORS.contains(&behaviour.as_str()))
-}
-
-fn is_process(details: &Details) -> bool {
-    is_supervisor(details) || details.behaviours.iter().any(|behaviour| PROCESSES.contains(&behaviour.as_str()))
-}
 
 pub(super) fn judge(request: &Request, target: &Target, comparison: &Comparison, verdict: &mut Verdict) {
     judge_erts(request, target, verdict);
@@ -38,12 +17,14 @@ pub(super) fn judge(request: &Request, target: &Target, comparison: &Comparison,
         verdict.restart("consolidation", message, About::Release);
     }
     for app in &comparison.applications {
-        if !app.modules.is_empty() && app.change == Change::Changed {
+        // A module that moved to a new application changes though the application did not run.
+        let changes = app.change == Change::Changed || changed(app).next().is_some();
+        if changes && !app.modules.is_empty() {
             judge_app(app, target, comparison, verdict);
         }
         if app.change == Change::Changed {
+            judge_library(app, comparison, verdict);
             judge_callback(app, target, comparison, verdict);
-            judge_libraries(app, request, target, verdict);
         }
     }
 }
@@ -66,8 +47,8 @@ fn judge_app(app: &AppPlan, target: &Target, comparison: &Comparison, verdict: &
         verdict.restart("core_application", message, About::App(name));
         return;
     }
-    for module in app.modules.iter().filter(|module| module.change == Change::Changed) {
-        if comparison.details.get(&module.name).is_some_and(Details::loads_nif) {
+    for module in changed(app) {
+        if comparison.sides(module).any(|facts| facts.loads_nif) {
             let message = format!(
                 "{} of {name} changed and loads native code, which cannot be replaced hot",
                 display(&module.name)
@@ -100,51 +81,37 @@ fn judge_app(app: &AppPlan, target: &Target, comparison: &Comparison, verdict: &
 }
 
 fn judge_own(app: &AppPlan, comparison: &Comparison, verdict: &mut Verdict) {
-    for module in app.modules.iter().filter(|module| module.change == Change::Changed) {
-        let Some(details) = comparison.details.get(&module.name) else { continue };
+    for module in changed(app) {
+        let (was, is) = (comparison.running_facts.get(&module.name), comparison.facts.get(&module.name));
+        let was = was.map(|(_, facts)| facts);
         let about = About::Module(&app.name, &module.name);
         let name = display(&module.name);
 
-        let was = comparison.running_details.get(&module.name);
-        if starts_children_inline(details) || was.is_some_and(starts_children_inline) {
+        if is.is_some_and(|is| is.inline_children) {
             let message = format!(
                 "{name} changed and hands children to Supervisor.start_link/2 itself, where no upgrade can compare them: \
                  move them to a module with `use Supervisor` to upgrade it hot"
             );
             verdict.restart("inline_children", message, about);
+        } else if was.is_some_and(|was| was.inline_children) {
+            let message = format!(
+                "{name} changed, and in the running release it handed children to Supervisor.start_link/2 itself, \
+                 where no upgrade can reach them: once restarted, later changes are hot"
+            );
+            verdict.restart("inline_children", message, about);
         }
-        if was.is_some_and(|was| is_supervisor(was) != is_supervisor(details)) {
+        if was.zip(is).is_some_and(|(was, is)| was.is_supervisor() != is.is_supervisor()) {
             let message = format!("{name} became a supervisor or ceased to be one");
             verdict.restart("supervisor_changed", message, about);
         }
     }
 }
 
-/// A module with the behaviour calls the same function to start itself.
-fn starts_children_inline(details: &Details) -> bool {
-    !is_supervisor(details)
-        && details
-            .imports
-            .iter()
-            .any(|(module, function, arity)| module == "Elixir.Supervisor" && function == "start_link" && *arity == 2)
-}
-
-/// A native library is loaded by its module; where the module stays as it is, nothing would load the new one.
-fn judge_libraries(app: &AppPlan, request: &Request, target: &Target, verdict: &mut Verdict) {
-    let Some(to) = target.app(&app.name) else { return };
-    let Some(from) = request.running.apps.iter().find(|running| running.name == app.name) else { return };
-    let dir = to.application.dir();
-
-    for file in target.manifest.files.iter().filter(|file| file.path.is_in(&dir)) {
-        let Some(name) = file.path.as_str().strip_prefix(&dir).and_then(|name| name.strip_prefix('/')) else {
-            continue;
-        };
-        let running = from.dir.join(name);
-        let is_library = running.extension().is_some_and(|extension| extension == "so" || extension == "dylib");
-        if is_library && hash_file(&running).is_ok_and(|(_, digest)| digest != file.sha256) {
-            let message = format!("{name} of {} changed, and native code cannot be replaced hot", app.name);
-            verdict.restart("native_library", message, About::App(&app.name));
-        }
+/// A library is loaded by its module; where that stays, nothing would load the new one.
+fn judge_library(app: &AppPlan, comparison: &Comparison, verdict: &mut Verdict) {
+    if let Some(path) = comparison.libraries.get(&app.name) {
+        let message = format!("{path} of {} changed, and native code cannot be replaced hot", app.name);
+        verdict.restart("native_library", message, About::App(&app.name));
     }
 }
 
@@ -159,10 +126,19 @@ fn judge_callback(app: &AppPlan, target: &Target, comparison: &Comparison, verdi
 
 fn keeps_processes(app: &AppPlan, target: &Target, comparison: &Comparison) -> bool {
     target.app(&app.name).is_some_and(|app| app.callback.is_some())
-        || app.modules.iter().any(|module| {
-            let known = [comparison.details.get(&module.name), comparison.running_details.get(&module.name)];
-            known.into_iter().flatten().any(is_process)
-        })
+        || app.modules.iter().any(|module| comparison.sides(module).any(|facts| facts.role != Role::Plain))
+}
+
+fn changed(app: &AppPlan) -> impl Iterator<Item = &ModulePlan> {
+    app.modules.iter().filter(|module| module.change == Change::Changed)
+}
+
+impl Comparison {
+    /// What is known of a module as it runs and as it is to be.
+    fn sides(&self, module: &ModulePlan) -> impl Iterator<Item = &Facts> {
+        let running = self.running_facts.get(&module.name).map(|(_, facts)| facts);
+        running.into_iter().chain(self.facts.get(&module.name))
+    }
 }
 
 fn versions(app: &AppPlan) -> String {

@@ -3,9 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::release::{beams, callback, read_details, read_md5, read_term};
+use super::facts::Facts;
+use super::files::{beams, read_facts, read_md5, read_term};
+use super::release::callback;
 use super::{AppPlan, Change, LoadedApp, Request};
-use crate::beam::{Details, ModuleMd5};
+use crate::beam::ModuleMd5;
 use crate::error::Result;
 
 /// The code that runs: digests from the VM, files for what is not loaded.
@@ -55,14 +57,19 @@ impl<'a> RunningCode<'a> {
         file.map(|path| read_md5(path)).transpose()
     }
 
-    /// What is known of the running files of the modules that change.
-    pub(super) fn details(&self, applications: &[AppPlan]) -> Result<HashMap<String, Details>> {
-        let changed =
-            applications.iter().flat_map(|app| &app.modules).filter(|module| module.change == Change::Changed);
-        changed
+    /// What is known of the running files of the modules that change or go.
+    pub(super) fn facts(&self, applications: &[AppPlan]) -> Result<HashMap<String, (ModuleMd5, Facts)>> {
+        let staying = applications.iter().filter(|app| app.change != Change::Removed);
+        staying
+            .flat_map(|app| &app.modules)
             .filter_map(|module| Some((module.name.clone(), self.files.get(&module.name)?)))
-            .map(|(name, path)| Ok((name, read_details(path)?)))
+            .map(|(name, path)| Ok((name, read_facts(path, |_| false)?)))
             .collect()
+    }
+
+    /// Whether a module was changed in the VM: what is loaded is not what its file holds.
+    pub(super) fn is_patched(&self, module: &str, file: ModuleMd5) -> bool {
+        self.loaded.get(module).is_some_and(|loaded| *loaded != file)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The external term format, as far as the attributes of a beam need it (`erl_ext_dist` in ERTS' documentation).
 
-use super::{MAX_DEPTH, Term, TermError};
+use super::{MAX_DEPTH, MAX_TERMS, Term, TermError};
 
 type Result<T> = std::result::Result<T, TermError>;
 
@@ -10,7 +10,7 @@ type Result<T> = std::result::Result<T, TermError>;
 /// [`TermError`] for truncated or unknown input. Nothing is allocated on the word of a length that the input does
 /// not back.
 pub fn parse(input: &[u8]) -> Result<Term> {
-    let mut reader = Reader { input, at: 0 };
+    let mut reader = Reader { input, at: 0, terms_left: MAX_TERMS };
     if reader.byte()? != 131 {
         return Err(reader.error("not the external term format"));
     }
@@ -20,6 +20,7 @@ pub fn parse(input: &[u8]) -> Result<Term> {
 struct Reader<'a> {
     input: &'a [u8],
     at: usize,
+    terms_left: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -43,10 +44,16 @@ impl<'a> Reader<'a> {
         Ok(self.bytes(bytes)?.iter().fold(0, |size, byte| (size << 8) | usize::from(*byte)))
     }
 
+    fn count(&mut self, terms: usize) -> Result<()> {
+        self.terms_left = self.terms_left.checked_sub(terms).ok_or_else(|| self.error("too many terms"))?;
+        Ok(())
+    }
+
     fn term(&mut self, depth: usize) -> Result<Term> {
         if depth > MAX_DEPTH {
             return Err(self.error("nested too deep"));
         }
+        self.count(1)?;
         Ok(match self.byte()? {
             97 => Term::Integer(i64::from(self.byte()?)),
             98 => {
@@ -67,6 +74,7 @@ impl<'a> Reader<'a> {
             106 => Term::List(Vec::new()),
             107 => {
                 let length = self.size(2)?;
+                self.count(length)?;
                 Term::List(self.bytes(length)?.iter().map(|byte| Term::Integer(i64::from(*byte))).collect())
             }
             108 => {
@@ -83,9 +91,15 @@ impl<'a> Reader<'a> {
                 self.bytes(length + 1)?;
                 Term::Other
             }
-            111 => {
+            // A bit string, or a large integer.
+            77 | 111 => {
                 let length = self.size(4)?;
                 self.bytes(length + 1)?;
+                Term::Other
+            }
+            // `fun Module:Function/Arity`, which an attribute of Elixir's may well hold.
+            113 => {
+                self.elements(3, depth)?;
                 Term::Other
             }
             116 => {
@@ -153,5 +167,29 @@ mod tests {
         assert!(parse(b"\x83\x6c\xff\xff\xff\xff").is_err());
         assert!(parse(b"\x83\x6d\xff\xff\xff\xff").is_err());
         assert!(parse(&[&[0x83][..], &[0x68, 1].repeat(1000)].concat()).is_err());
+    }
+
+    #[test]
+    fn more_terms_than_memory_should_hold_are_refused() {
+        let list = |length: usize, element: &[u8]| {
+            let count = u32::try_from(length).unwrap().to_be_bytes();
+            [b"\x83\x6c", &count[..], &element.repeat(length), b"\x6a"].concat()
+        };
+        assert!(parse(&list(1000, b"\x6a")).is_ok());
+        assert_eq!(parse(&list(MAX_TERMS, b"\x6a")).unwrap_err().what, "too many terms");
+        let string = [b"\x6b\xff\xff", &*vec![0; 0xffff]].concat();
+        assert_eq!(parse(&list(5, &string)).unwrap_err().what, "too many terms");
+    }
+
+    /// `term_to_binary([{handlers,[fun 'Elixir.String':upcase/1,<<1:3>>,1 bsl 80]},{vsn,[1]}])`.
+    #[test]
+    fn what_attributes_hold_and_nobody_asks_for_is_passed_over() {
+        let term = parse(
+            b"\x83\x6c\0\0\0\x02\x68\x02\x77\x08handlers\x6c\0\0\0\x03\x71\x77\x0dElixir.String\x77\x06upcase\x61\x01\
+            \x4d\0\0\0\x01\x03\x20\x6e\x0b\0\0\0\0\0\0\0\0\0\0\0\x01\x6a\x68\x02\x77\x03vsn\x6b\0\x01\x01\x6a",
+        );
+        let term = term.unwrap();
+        assert_eq!(term.get("handlers").unwrap(), &Term::List(vec![Term::Other, Term::Other, Term::Other]));
+        assert_eq!(term.get("vsn").unwrap(), &Term::List(vec![Term::Integer(1)]));
     }
 }

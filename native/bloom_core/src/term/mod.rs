@@ -8,6 +8,9 @@ pub mod text;
 
 /// Lists and tuples deeper than this are refused; release files reach about ten.
 const MAX_DEPTH: usize = 128;
+/// More terms than this in one are refused, as a byte of input can become 32 of memory; the largest `.app` files have
+/// some thousand.
+const MAX_TERMS: usize = 1 << 18;
 
 /// An Erlang term.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +31,7 @@ pub enum Term {
     Tuple(Vec<Term>),
     /// A map.
     Map(Vec<(Term, Term)>),
-    /// Something that release files have no use for (a large integer, a pid, …).
+    /// Something that release files have no use for (a large integer, an improper list, …).
     Other,
 }
 

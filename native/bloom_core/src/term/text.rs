@@ -1,9 +1,13 @@
 //! Erlang terms as text, as `file:consult/1` reads them.
 
-use super::{MAX_DEPTH, Term, TermError};
+mod literals;
+
+use std::borrow::Cow;
+
+use super::{MAX_DEPTH, MAX_TERMS, Term, TermError};
 
 /// Files larger than this are refused; a `.app` of thousands of modules has some hundred kilobytes.
-const MAX_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BYTES: usize = 16 << 20;
 
 type Result<T> = std::result::Result<T, TermError>;
 
@@ -21,17 +25,32 @@ pub fn parse(input: &[u8]) -> Result<Term> {
     if input.len() > MAX_BYTES {
         return Err(TermError { what: "too large", at: MAX_BYTES });
     }
-    let text = std::str::from_utf8(input).map_err(|error| TermError { what: "not UTF-8", at: error.valid_up_to() })?;
-    let mut reader = Reader { text, at: 0 };
+    let text = decode(input)?;
+    let mut reader = Reader { text: &text, at: 0, terms_left: MAX_TERMS };
     let term = reader.term(0)?;
     reader.expect(".")?;
     reader.skip();
     if reader.at < text.len() { Err(reader.error("more than one term")) } else { Ok(term) }
 }
 
+/// UTF-8, unless a comment in the first two lines says `coding: latin-1` (`epp:read_encoding/1`).
+fn decode(input: &[u8]) -> Result<Cow<'_, str>> {
+    let says_latin1 = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line).to_ascii_lowercase();
+        let coding = line.split_once("coding").map(|(_, coding)| coding.trim_start().trim_start_matches([':', '=']));
+        line.starts_with('%') && coding.is_some_and(|coding| coding.trim_start().starts_with("latin-1"))
+    };
+    if input.split(|byte| *byte == b'\n').take(2).any(says_latin1) {
+        return Ok(Cow::Owned(input.iter().map(|byte| char::from(*byte)).collect()));
+    }
+    let text = std::str::from_utf8(input);
+    text.map(Cow::Borrowed).map_err(|error| TermError { what: "not UTF-8", at: error.valid_up_to() })
+}
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    terms_left: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -89,31 +108,58 @@ impl<'a> Reader<'a> {
         if depth > MAX_DEPTH {
             return Err(self.error("nested too deep"));
         }
+        self.terms_left = self.terms_left.checked_sub(1).ok_or_else(|| self.error("too many terms"))?;
         self.skip();
         match self.peek().ok_or_else(|| self.error("unexpected end"))? {
-            '{' => Ok(Term::Tuple(self.sequence("{", "}", depth)?)),
-            '[' => Ok(Term::List(self.sequence("[", "]", depth)?)),
+            '{' => self.tuple(depth),
+            '[' => self.list(depth),
             '#' => self.map(depth),
             '<' => self.binary(),
             '"' => self.strings(),
             '\'' => Ok(Term::Atom(self.quoted('\'')?)),
             '$' => self.character(),
             '-' | '+' | '0'..='9' => self.number(),
-            'a'..='z' => Ok(Term::Atom(self.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '@')).to_owned())),
+            // Lower case of Latin-1, which is all that an atom may begin with.
+            'a'..='z' | 'ß'..='ö' | 'ø'..='ÿ' => {
+                Ok(Term::Atom(self.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '@')).to_owned()))
+            }
             _ => Err(self.error("unexpected character")),
         }
     }
 
-    fn sequence(&mut self, open: &'static str, close: &'static str, depth: usize) -> Result<Vec<Term>> {
-        self.expect(open)?;
+    fn tuple(&mut self, depth: usize) -> Result<Term> {
+        self.expect("{")?;
         let mut elements = Vec::new();
-        if self.take(close) {
-            return Ok(elements);
+        if self.take("}") {
+            return Ok(Term::Tuple(elements));
         }
         loop {
             elements.push(self.term(depth + 1)?);
-            if self.take(close) {
-                return Ok(elements);
+            if self.take("}") {
+                return Ok(Term::Tuple(elements));
+            }
+            self.expect(",")?;
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Term> {
+        self.expect("[")?;
+        let mut elements = Vec::new();
+        if self.take("]") {
+            return Ok(Term::List(elements));
+        }
+        loop {
+            elements.push(self.term(depth + 1)?);
+            if self.take("]") {
+                return Ok(Term::List(elements));
+            }
+            if self.take("|") {
+                let tail = self.term(depth + 1)?;
+                self.expect("]")?;
+                return Ok(match tail {
+                    Term::List(tail) => Term::List(elements.into_iter().chain(tail).collect()),
+                    _ => Term::Other,
+                });
             }
             self.expect(",")?;
         }
@@ -135,165 +181,6 @@ impl<'a> Reader<'a> {
             }
             self.expect(",")?;
         }
-    }
-
-    /// `<<"text">>`, `<<"text"/utf8>>` and `<<1,2,3>>`, which is all that `~tp` writes.
-    fn binary(&mut self) -> Result<Term> {
-        self.expect("<<")?;
-        let mut bytes = Vec::new();
-        if self.take(">>") {
-            return Ok(Term::Binary(bytes));
-        }
-        loop {
-            self.skip();
-            if self.peek() == Some('"') {
-                let text = self.quoted('"')?;
-                if self.take("/utf8") {
-                    bytes.extend_from_slice(text.as_bytes());
-                } else {
-                    for c in text.chars() {
-                        bytes.push(u8::try_from(c).map_err(|_| self.error("a character above 255 in a binary"))?);
-                    }
-                }
-            } else {
-                match self.number()? {
-                    Term::Integer(byte) => bytes.push(u8::try_from(byte).map_err(|_| self.error("not a byte"))?),
-                    _ => return Err(self.error("not a byte")),
-                }
-            }
-            if self.take(">>") {
-                return Ok(Term::Binary(bytes));
-            }
-            self.expect(",")?;
-        }
-    }
-
-    /// Strings beside each other are one.
-    fn strings(&mut self) -> Result<Term> {
-        let mut text = self.quoted('"')?;
-        loop {
-            self.skip();
-            if self.peek() != Some('"') {
-                return Ok(Term::String(text));
-            }
-            text.push_str(&self.quoted('"')?);
-        }
-    }
-
-    fn quoted(&mut self, quote: char) -> Result<String> {
-        self.next()?;
-        let mut text = String::new();
-        loop {
-            match self.next()? {
-                c if c == quote => return Ok(text),
-                '\\' => text.extend(self.escape()?),
-                c => text.push(c),
-            }
-        }
-    }
-
-    /// `None` for an escaped line end, which is nothing.
-    fn escape(&mut self) -> Result<Option<char>> {
-        let c = match self.next()? {
-            'n' => '\n',
-            't' => '\t',
-            'r' => '\r',
-            'b' => '\u{8}',
-            'v' => '\u{b}',
-            'f' => '\u{c}',
-            'e' => '\u{1b}',
-            's' => ' ',
-            'd' => '\u{7f}',
-            '0'..='7' => {
-                self.at -= 1;
-                let start = self.at;
-                let digits = self.rest().bytes().take(3).take_while(|b| (b'0'..=b'7').contains(b)).count();
-                self.at += digits;
-                return self.code_point(start, 8);
-            }
-            'x' if self.peek() == Some('{') => {
-                self.next()?;
-                let start = self.at;
-                self.take_while(|c| c.is_ascii_hexdigit());
-                let c = self.code_point(start, 16)?;
-                self.expect("}")?;
-                return Ok(c);
-            }
-            'x' => {
-                let start = self.at;
-                self.at += self.rest().bytes().take(2).take_while(u8::is_ascii_hexdigit).count();
-                return self.code_point(start, 16);
-            }
-            '^' => char::from(u8::try_from(self.next()?).map_err(|_| self.error("not a control character"))? & 31),
-            '\n' => return Ok(None),
-            c => c,
-        };
-        Ok(Some(c))
-    }
-
-    fn code_point(&self, start: usize, radix: u32) -> Result<Option<char>> {
-        u32::from_str_radix(&self.text[start..self.at], radix)
-            .ok()
-            .and_then(char::from_u32)
-            .map(Some)
-            .ok_or_else(|| self.error("not a character"))
-    }
-
-    fn character(&mut self) -> Result<Term> {
-        self.next()?;
-        let c = match self.next()? {
-            '\\' => self.escape()?.ok_or_else(|| self.error("not a character"))?,
-            c => c,
-        };
-        Ok(Term::Integer(i64::from(u32::from(c))))
-    }
-
-    fn number(&mut self) -> Result<Term> {
-        let negative = self.rest().starts_with('-');
-        if negative || self.rest().starts_with('+') {
-            self.next()?;
-        }
-        let digits = self.digits(10)?;
-        let rest = self.rest();
-        if rest.starts_with('#') {
-            let radix = digits.parse().ok().filter(|radix| (2..=36).contains(radix));
-            let radix = radix.ok_or_else(|| self.error("not a base"))?;
-            self.next()?;
-            let digits = self.digits(radix)?;
-            return Ok(integer(&digits, radix, negative));
-        }
-        // A full stop behind a number ends the term unless a digit follows.
-        if rest.starts_with('.') && rest[1..].starts_with(|c: char| c.is_ascii_digit()) {
-            return self.float(&digits, negative);
-        }
-        Ok(integer(&digits, 10, negative))
-    }
-
-    fn digits(&mut self, radix: u32) -> Result<String> {
-        let digits: String = self.take_while(|c| c.is_digit(radix) || c == '_').chars().filter(|c| *c != '_').collect();
-        if digits.is_empty() { Err(self.error("not a number")) } else { Ok(digits) }
-    }
-
-    fn float(&mut self, whole: &str, negative: bool) -> Result<Term> {
-        self.next()?;
-        let mut text = format!("{whole}.{}", self.digits(10)?);
-        if self.rest().starts_with(['e', 'E']) {
-            self.next()?;
-            text.push('e');
-            if self.rest().starts_with(['-', '+']) {
-                text.push(self.next()?);
-            }
-            text.push_str(&self.digits(10)?);
-        }
-        let value: f64 = text.parse().map_err(|_| self.error("not a number"))?;
-        Ok(Term::Float(if negative { -value } else { value }))
-    }
-}
-
-fn integer(digits: &str, radix: u32, negative: bool) -> Term {
-    match i64::from_str_radix(digits, radix) {
-        Ok(value) => Term::Integer(if negative { -value } else { value }),
-        Err(_) => Term::Other,
     }
 }
 

@@ -1,112 +1,19 @@
 //! Staged releases with synthetic modules, to plan upgrades between.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+#[path = "beams.rs"]
+mod beams;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use beams::{Module, module};
 use bloom_core::beam::{Beam, ModuleMd5};
 use bloom_core::manifest::{self, Application, Header, Kind};
 use bloom_core::names::{Name, Version};
-use bloom_core::plan::{LoadedApp, Plan, Request, Running, plan};
-
-/// A module as a beam: what a plan looks at, and a word of code that tells versions apart.
-#[derive(Clone, Default)]
-pub struct Module {
-    pub name: String,
-    pub code: u32,
-    pub behaviours: Vec<&'static str>,
-    pub exports: Vec<(&'static str, u32)>,
-    pub imports: Vec<(&'static str, &'static str, u32)>,
-    pub implements: Option<&'static str>,
-}
-
-pub fn module(name: &str, code: u32) -> Module {
-    Module { name: name.into(), code, ..Module::default() }
-}
-
-impl Module {
-    pub fn behaviour(mut self, behaviour: &'static str) -> Self {
-        self.behaviours.push(behaviour);
-        self
-    }
-
-    pub fn exports(mut self, name: &'static str, arity: u32) -> Self {
-        self.exports.push((name, arity));
-        self
-    }
-
-    pub fn calls(mut self, module: &'static str, function: &'static str, arity: u32) -> Self {
-        self.imports.push((module, function, arity));
-        self
-    }
-
-    pub fn implements(mut self, protocol: &'static str) -> Self {
-        self.implements = Some(protocol);
-        self
-    }
-
-    fn beam(&self) -> Vec<u8> {
-        let mut atoms: Vec<&str> = vec![&self.name];
-        let mut index = |atom: &'static str| -> u32 {
-            let found = atoms.iter().position(|known| *known == atom);
-            let at = found.unwrap_or_else(|| {
-                atoms.push(atom);
-                atoms.len() - 1
-            });
-            u32::try_from(at + 1).unwrap()
-        };
-        let imports: Vec<[u32; 3]> = self.imports.iter().map(|(m, f, a)| [index(m), index(f), *a]).collect();
-        let exports: Vec<[u32; 3]> = self.exports.iter().map(|(f, a)| [index(f), *a, 0]).collect();
-
-        let mut table = u32::try_from(atoms.len()).unwrap().to_be_bytes().to_vec();
-        for atom in atoms {
-            table.push(u8::try_from(atom.len()).unwrap());
-            table.extend_from_slice(atom.as_bytes());
-        }
-        let body = [
-            chunk(*b"AtU8", &table),
-            chunk(*b"Code", &words(&[16, 0, 0, 1, 1, self.code])),
-            chunk(*b"ImpT", &triples(&imports)),
-            chunk(*b"ExpT", &triples(&exports)),
-            chunk(*b"Attr", &self.attributes()),
-        ]
-        .concat();
-        [b"FOR1", &words(&[u32::try_from(body.len() + 4).unwrap()])[..], b"BEAM", &body].concat()
-    }
-
-    /// `[{behaviour,[…]}, …, {'__impl__',[{protocol,…}]}]` in the external term format.
-    fn attributes(&self) -> Vec<u8> {
-        let atom = |name: &str| [&[119, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
-        let list = |items: &[Vec<u8>]| {
-            let count = words(&[u32::try_from(items.len()).unwrap()]);
-            [&[108], &count[..], &items.concat(), &[106]].concat()
-        };
-        let pair = |key: Vec<u8>, value: Vec<u8>| [&[104, 2][..], &key, &value].concat();
-        let mut properties: Vec<_> =
-            self.behaviours.iter().map(|behaviour| pair(atom("behaviour"), list(&[atom(behaviour)]))).collect();
-        properties.extend(
-            self.implements.map(|protocol| pair(atom("__impl__"), list(&[pair(atom("protocol"), atom(protocol))]))),
-        );
-        [&[131][..], &list(&properties)].concat()
-    }
-}
-
-fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
-    let mut chunk = [&name[..], &words(&[u32::try_from(data.len()).unwrap()]), data].concat();
-    chunk.resize(chunk.len().next_multiple_of(4), 0);
-    chunk
-}
-
-fn words(words: &[u32]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_be_bytes()).collect()
-}
-
-fn triples(rows: &[[u32; 3]]) -> Vec<u8> {
-    let count = u32::try_from(rows.len()).unwrap();
-    [words(&[count]), rows.iter().flat_map(|row| words(row)).collect()].concat()
-}
+use bloom_core::plan::{AppPlan, Decision, LoadedApp, ModulePlan, Plan, Request, Running, plan};
 
 /// An application of a release.
 #[derive(Clone)]
@@ -117,6 +24,8 @@ pub struct App {
     pub callback: Option<&'static str>,
     pub modules: Vec<Module>,
     pub appup: Option<&'static str>,
+    /// Native libraries, by their path in the application.
+    pub libraries: Vec<(&'static str, &'static str)>,
     pub needs: Vec<&'static str>,
 }
 
@@ -137,6 +46,7 @@ pub fn assembled(version: &'static str) -> Assembled {
         callback: None,
         modules: vec![module(&format!("{name}_module"), 1)],
         appup: None,
+        libraries: Vec::new(),
         needs: needs.to_vec(),
     };
     Assembled {
@@ -179,12 +89,8 @@ impl Assembled {
         for module in self.consolidated.iter().flatten() {
             super::support::write(&release.join(format!("consolidated/{}.beam", module.name)), &module.beam());
         }
-        self.write_manifest(root, &[]);
-    }
-
-    /// The manifest, covering these files or directories.
-    pub fn write_manifest(&self, root: &Path, entries: &[String]) {
-        manifest::write(root, self.header(), entries).unwrap();
+        let libraries: Vec<_> = self.apps.iter().flat_map(App::library_paths).collect();
+        manifest::write(root, self.header(), &libraries).unwrap();
     }
 
     fn header(&self) -> Header {
@@ -209,6 +115,10 @@ impl Assembled {
 }
 
 impl App {
+    fn library_paths(&self) -> impl Iterator<Item = String> {
+        self.libraries.iter().map(|(path, _)| format!("lib/{}-{}/{path}", self.name, self.version))
+    }
+
     fn dir(&self, root: &Path) -> PathBuf {
         root.join(format!("lib/{}-{}", self.name, self.version))
     }
@@ -224,6 +134,9 @@ impl App {
         super::support::write(&ebin.join(format!("{}.app", self.name)), app.as_bytes());
         for module in &self.modules {
             fs::write(ebin.join(format!("{}.beam", module.name)), module.beam()).unwrap();
+        }
+        for (path, content) in &self.libraries {
+            super::support::write(&self.dir(root).join(path), content.as_bytes());
         }
         if let Some(appup) = self.appup {
             fs::write(ebin.join(format!("{}.appup", self.name)), appup).unwrap();
@@ -268,4 +181,30 @@ pub fn node(running: &Assembled, target: &Assembled) -> Node {
 
 pub fn plan_between(running: &Assembled, target: &Assembled) -> Plan {
     plan(&node(running, target).request).unwrap()
+}
+
+/// The plan from the plain release to a changed one.
+pub fn to(change: impl FnOnce(&mut Assembled)) -> Plan {
+    let mut target = assembled("1.1.0");
+    change(&mut target);
+    plan_between(&assembled("1.0.0"), &target)
+}
+
+/// The plan where one application has these modules before and after.
+pub fn between(app: &str, before: Vec<Module>, after: Vec<Module>) -> Plan {
+    let running = assembled("1.0.0").change(app, "1.0.0", before);
+    plan_between(&running, &assembled("1.1.0").change(app, "1.1.0", after))
+}
+
+pub fn app<'a>(plan: &'a Plan, name: &str) -> &'a AppPlan {
+    plan.applications.iter().find(|app| app.name == name).unwrap()
+}
+
+pub fn module_of<'a>(plan: &'a Plan, app_name: &str, name: &str) -> &'a ModulePlan {
+    app(plan, app_name).modules.iter().find(|module| module.name == name).unwrap()
+}
+
+#[track_caller]
+pub fn assert_hot(plan: &Plan) {
+    assert_eq!(plan.decision, Decision::Hot, "{:?}", plan.reasons);
 }

@@ -21,6 +21,29 @@ fn reads_what_release_files_are_made_of() {
 }
 
 #[test]
+fn reads_as_consult_does() {
+    let atom = |name: &str| Term::Atom(name.into());
+    assert_eq!(read("\"a\\\nb\"."), Term::String("a\nb".into()));
+    assert_eq!(read("été."), atom("été"));
+    assert_eq!(read("[a|[b]]."), Term::List(vec![atom("a"), atom("b")]));
+    assert_eq!(read("{[a|b]}."), Term::Tuple(vec![Term::Other]));
+    assert_eq!(read("- 1."), Term::Integer(-1));
+    for coding in ["%% -*- coding: latin-1 -*-", "\n%coding=Latin-1"] {
+        let file = [coding.as_bytes(), b"\n\"\xe9\"."].concat();
+        assert_eq!(parse(&file).unwrap(), Term::String("é".into()), "{coding}");
+    }
+    assert!(parse(b"\n\n%% coding: latin-1\n\"\xe9\".").is_err());
+    assert_eq!(read("%% coding: utf-8\n\"é\"."), Term::String("é".into()));
+}
+
+#[test]
+fn more_terms_than_memory_should_hold_are_refused() {
+    assert!(parse(format!("[{}a].", "a,".repeat(10_000)).as_bytes()).is_ok());
+    let many = format!("[{}a].", "a,".repeat(MAX_TERMS));
+    assert_eq!(parse(many.as_bytes()).unwrap_err().what, "too many terms");
+}
+
+#[test]
 fn refuses_what_is_no_term() {
     for text in [
         "",
@@ -29,6 +52,9 @@ fn refuses_what_is_no_term() {
         "a b.",
         "{a.",
         "[a,].",
+        "[|a].",
+        "[a|b,c].",
+        "÷.",
         "\"a.",
         "'a.",
         "a. b.",
