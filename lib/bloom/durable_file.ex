@@ -1,5 +1,5 @@
 defmodule Bloom.DurableFile do
-  @moduledoc "Files that are seen old or new, never half: temporary file, fsync, rename."
+  @moduledoc "Files that are seen old or new, never half, also after a power cut: temporary file, fsync, rename, fsync."
 
   @doc "Writes a file as a whole; `mode` is its permission bits."
   @spec write!(Path.t(), iodata(), non_neg_integer()) :: :ok
@@ -13,10 +13,36 @@ defmodule Bloom.DurableFile do
       :ok = :file.sync(file)
       :ok = File.close(file)
       File.rename!(temporary, path)
+      sync_directory!(Path.dirname(path))
     after
       File.rm(temporary)
     end
 
     :ok
+  end
+
+  @doc "Renames a file within its directory, so that it is known after a power cut."
+  @spec rename!(Path.t(), Path.t()) :: :ok
+  def rename!(from, to) do
+    File.rename!(from, to)
+    sync_directory!(Path.dirname(to))
+  end
+
+  @doc "Removes a file for good; one that is not there is fine."
+  @spec rm!(Path.t()) :: :ok
+  def rm!(path) do
+    case File.rm(path) do
+      :ok -> sync_directory!(Path.dirname(path))
+      {:error, :enoent} -> :ok
+      {:error, reason} -> raise File.Error, reason: reason, action: "remove file", path: path
+    end
+  end
+
+  @doc "Makes what happened to the names in a directory known after a power cut."
+  @spec sync_directory!(Path.t()) :: :ok
+  def sync_directory!(dir) do
+    {:ok, handle} = :file.open(dir, [:read, :raw, :directory])
+    :ok = :file.sync(handle)
+    :ok = :file.close(handle)
   end
 end

@@ -1,38 +1,41 @@
 defmodule Bloom.ReleasesFile do
   @moduledoc """
-  Keeps `releases/RELEASES` true.
+  Keeps `releases/RELEASES` and `releases/start_erl.data` true.
 
-  Mix never writes that file. Without it OTP's release handler believes that the running release has no
-  libraries and no ERTS, and removing *another* release then deletes kernel, stdlib and ERTS of the running
-  one. So Bloom settles it whenever it starts, before anything else can ask.
+  Mix never writes RELEASES. Without it OTP's release handler believes that the running release has no libraries
+  and no ERTS, and removing *another* release then deletes kernel, stdlib and ERTS of the running one. So Bloom
+  settles it whenever it starts, before anything else can ask.
+
+  The release handler rewrites both files in place and without fsync (`do_write_release`, `write_start` in
+  `release_handler.erl`), so a crash may leave them empty or disagreeing, and an empty `start_erl.data` does not
+  boot. So Bloom is the one that writes them, and has the release handler read them again.
   """
 
   require Logger
 
-  alias Bloom.DurableFile
+  alias Bloom.{DurableFile, Error}
 
-  @type entry ::
-          {:release, charlist(), charlist(), charlist(), [{atom(), charlist(), charlist()}], atom()}
+  @type status :: :unpacked | :permanent | :old
+  @type entry :: {:release, charlist(), charlist(), charlist(), [{atom(), charlist(), charlist()}], status()}
 
   @doc """
   Makes `releases/RELEASES` say what runs: the booted release, permanent, with its real libraries.
 
-  What the file knew of other releases is kept where they are still there. Returns whether the file had to be
-  written; if so, `:release_handler` has read it anew.
+  What the file knew of other releases is kept where they are still there; a damaged file is made anew from the
+  releases' directories. Returns whether the file had to be written; if so, `:release_handler` has read it anew.
   """
   @spec reconcile(Path.t()) :: :ok | :rewritten
   def reconcile(root) do
     {name, vsn} = :init.script_id()
-    path = Path.join([root, "releases", "RELEASES"])
-    known = read(path)
-    entries = settle(known, booted_entry(root, name, vsn), root)
+    known = known(root, name)
+    entries = settle(known, entry(root, name, vsn, :permanent), root)
 
-    if entries == known do
+    if {:ok, entries} == read(root) do
       :ok
     else
-      DurableFile.write!(path, :io_lib.format("%% coding: utf-8~n~tp.~n", [entries]))
+      write!(root, entries)
       restart_release_handler()
-      Logger.info("Bloom wrote #{path}: #{name} #{vsn} runs")
+      Logger.info("Bloom wrote #{path(root)}: #{name} #{vsn} runs")
       :rewritten
     end
   end
@@ -46,26 +49,105 @@ defmodule Bloom.ReleasesFile do
     entries =
       Enum.flat_map(known, fn
         {:release, _name, ^vsn, _erts, _libs, _status} -> [booted]
-        {:release, name, other, erts, libs, :permanent} -> kept(root, {:release, name, other, erts, libs, :old})
-        entry -> kept(root, entry)
+        entry -> kept(root, demote(entry))
       end)
 
     if booted in entries, do: entries, else: [booted | entries]
   end
 
+  @doc """
+  Changes what RELEASES lists, durably, and has the release handler read it.
+
+  Refused while a release runs that is not permanent, as the release handler would forget what runs.
+  """
+  @spec update(Path.t(), ([entry()] -> [entry()])) :: :ok | {:error, Error.t()}
+  def update(root, fun) do
+    if List.keymember?(:release_handler.which_releases(), :current, 3) do
+      {:error,
+       Error.new(:on_probation, "the running release is not permanent yet", suggestions: ["wait for its commit"])}
+    else
+      {:ok, entries} = read(root)
+      write!(root, fun.(entries))
+      restart_release_handler()
+    end
+  end
+
+  @doc "Registers a staged release as `unpacked`, as `release_handler:set_unpacked/2` does."
+  @spec register(Path.t(), String.t(), String.t()) :: :ok | {:error, Error.t()}
+  def register(root, name, version) do
+    entry = entry(root, to_charlist(name), to_charlist(version), :unpacked)
+    update(root, &[entry | List.keydelete(&1, to_charlist(version), 2)])
+  end
+
+  @doc "Forgets a release; its files stay."
+  @spec unregister(Path.t(), String.t()) :: :ok | {:error, Error.t()}
+  def unregister(root, version), do: update(root, &List.keydelete(&1, to_charlist(version), 2))
+
+  @doc """
+  Makes a release permanent: RELEASES first, then `start_erl.data`, from when on the release is what boots.
+
+  Whatever is killed in between, the launcher finds one release or the other, and `reconcile/1` makes RELEASES
+  follow what was booted.
+  """
+  @spec make_permanent(Path.t(), String.t()) :: :ok
+  def make_permanent(root, version) do
+    vsn = to_charlist(version)
+    {:ok, entries} = read(root)
+
+    {:release, _name, ^vsn, erts, _libs, _status} = entry = List.keyfind(entries, vsn, 2)
+    others = for other <- entries, do: if(other == entry, do: put_elem(entry, 5, :permanent), else: demote(other))
+    write!(root, others)
+    DurableFile.write!(Path.join(root, "releases/start_erl.data"), "#{erts} #{version}")
+
+    # What `init:restart/0` boots, as `do_make_permanent` in release_handler.erl sets it.
+    dir = Path.join([root, "releases", version])
+    :ok = :init.make_permanent(to_charlist(Path.join(dir, "start")), to_charlist(Path.join(dir, "sys")))
+    restart_release_handler()
+  end
+
+  @doc "The version that `start_erl.data` says will boot."
+  @spec permanent(Path.t()) :: {:ok, String.t()} | :error
+  def permanent(root) do
+    with {:ok, content} <- File.read(Path.join(root, "releases/start_erl.data")),
+         [_erts, version] <- String.split(content) do
+      {:ok, version}
+    else
+      _missing_or_damaged -> :error
+    end
+  end
+
+  @doc "What RELEASES lists, or `:error` where it is missing or damaged."
+  @spec read(Path.t()) :: {:ok, [entry()]} | :error
+  def read(root) do
+    case :file.consult(path(root)) do
+      {:ok, [entries]} when is_list(entries) -> {:ok, entries}
+      _missing_or_damaged -> :error
+    end
+  end
+
+  defp known(root, name) do
+    case read(root) do
+      {:ok, entries} -> entries
+      :error -> for dir <- Path.wildcard(Path.join(root, "releases/*")), entry = found(root, name, dir), do: entry
+    end
+  end
+
+  defp found(root, name, dir) do
+    entry(root, name, dir |> Path.basename() |> to_charlist(), :old)
+  rescue
+    # Not a release of this name.
+    MatchError -> nil
+  end
+
+  defp demote({:release, name, vsn, erts, libs, :permanent}), do: {:release, name, vsn, erts, libs, :old}
+  defp demote(entry), do: entry
+
   defp kept(root, entry), do: if(there?(root, elem(entry, 2)), do: [entry], else: [])
 
   defp there?(root, vsn), do: File.dir?(Path.join([root, "releases", to_string(vsn)]))
 
-  defp read(path) do
-    case :file.consult(path) do
-      {:ok, [entries]} when is_list(entries) -> entries
-      _missing_or_damaged -> []
-    end
-  end
-
   # Library paths are relative, so that the root can be moved.
-  defp booted_entry(root, name, vsn) do
+  defp entry(root, name, vsn, status) do
     rel = Path.join([root, "releases", to_string(vsn), "#{name}.rel"])
     {:ok, [{:release, {^name, ^vsn}, {:erts, erts}, apps}]} = :file.consult(rel)
 
@@ -75,8 +157,12 @@ defmodule Bloom.ReleasesFile do
         {name, version, ~c"lib/#{name}-#{version}"}
       end
 
-    {:release, name, vsn, erts, libs, :permanent}
+    {:release, name, vsn, erts, libs, status}
   end
+
+  defp write!(root, entries), do: DurableFile.write!(path(root), :io_lib.format("%% coding: utf-8~n~tp.~n", [entries]))
+
+  defp path(root), do: Path.join(root, "releases/RELEASES")
 
   # It reads RELEASES in its init only. sasl_sup allows no restarts, so it is stopped in order, not killed.
   defp restart_release_handler do

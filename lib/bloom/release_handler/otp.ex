@@ -4,7 +4,14 @@ defmodule Bloom.ReleaseHandler.OTP do
   @behaviour Bloom.ReleaseHandler
 
   @impl true
-  defdelegate which_releases(), to: :release_handler
+  def which_releases, do: which_releases(50)
+
+  # Bloom has it read RELEASES again after each change (see Bloom.ReleasesFile), and it is not there for a moment.
+  defp which_releases(attempts) do
+    :release_handler.which_releases()
+  catch
+    :exit, {:noproc, _call} when attempts > 0 -> receive after: (20 -> which_releases(attempts - 1))
+  end
 
   @impl true
   defdelegate unpack_release(name), to: :release_handler
