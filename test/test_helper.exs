@@ -1,1 +1,1 @@
-ExUnit.start(exclude: [])
+ExUnit.start(capture_log: true)

@@ -8,7 +8,10 @@ defmodule Bloom.Application do
 
   use Application
 
-  alias Bloom.{Config, Native, ReleasesFile, Root, SysConfig}
+  require Logger
+
+  alias Bloom.{Config, Deployment, Error, Root}
+  alias Bloom.Deployment.Recovery
 
   @impl true
   def start(_type, _args) do
@@ -26,19 +29,23 @@ defmodule Bloom.Application do
     settle()
 
     case Bloom.Supervisor.start_link([]) do
-      {:error, {:already_started, _pid}} -> :ignore
-      started -> started
+      {:ok, supervisor} ->
+        :ok = Deployment.await_settled()
+        {:ok, supervisor}
+
+      {:error, {:already_started, _pid}} ->
+        :ignore
+
+      error ->
+        error
     end
   end
 
-  # What an interrupted switch left behind, before anything can ask for the next one. Once in the life of the
-  # VM: after a hot switch the boot script no longer tells what runs.
+  # What an interrupted switch left, before anything can ask for the next one. What cannot be put in order is no reason
+  # for the node not to serve; deployments are refused meanwhile.
   defp settle do
-    if Root.release?() and not :persistent_term.get({__MODULE__, :settled}, false) do
-      SysConfig.restore_all(Root.path())
-      Native.ok!(Native.archive_sweep(Root.path()))
-      ReleasesFile.reconcile(Root.path())
-      :persistent_term.put({__MODULE__, :settled}, true)
+    with true <- Root.release?(), {:error, error} <- Recovery.settle_files() do
+      Logger.error("Bloom: #{Error.to_message(error)}")
     end
   end
 end

@@ -57,6 +57,27 @@ defmodule Bloom.Config do
       default: 60_000,
       doc: "How long the VM beside the node may take, in milliseconds."
     ],
+    probation_ms: [
+      type: :non_neg_integer,
+      default: 60_000,
+      doc: "How long a new release is watched after a switch before it is committed, in milliseconds."
+    ],
+    health_check_interval_ms: [
+      type: :pos_integer,
+      default: 10_000,
+      doc: "How often the critical health checks run during probation, in milliseconds."
+    ],
+    trial_timeout_ms: [
+      type: :pos_integer,
+      default: 120_000,
+      doc: "How long a release on trial may take after a restart until its checks have passed, in milliseconds."
+    ],
+    rollback_failure_callback: [
+      type: {:or, [:callback, :mfa]},
+      default: nil,
+      doc:
+        "Called with a map (`:code`, `:message`, `:operation`, `:version`, `:running`) when a release could not be taken back."
+    ],
     include_error_suggestions: [
       type: :boolean,
       default: true,
@@ -119,6 +140,9 @@ defmodule Bloom.Config do
   defp valid?(:pos_integer, value), do: is_integer(value) and value > 0
   defp valid?(:non_neg_integer, value), do: is_integer(value) and value >= 0
   defp valid?(:keyword_list, value), do: Keyword.keyword?(value)
+  defp valid?(:callback, value), do: is_function(value, 1)
+  defp valid?(:mfa, {module, function, arguments}), do: is_atom(module) and is_atom(function) and is_list(arguments)
+  defp valid?(:mfa, _value), do: false
 
   defp describe({:or, types}), do: Enum.map_join(types, " or ", &describe/1)
   defp describe(:atom), do: "an atom"
@@ -128,4 +152,6 @@ defmodule Bloom.Config do
   defp describe(:pos_integer), do: "a positive integer"
   defp describe(:non_neg_integer), do: "an integer that is not negative"
   defp describe(:keyword_list), do: "a keyword list"
+  defp describe(:callback), do: "a function of one argument"
+  defp describe(:mfa), do: "{module, function, arguments}"
 end

@@ -1,155 +1,229 @@
 defmodule Bloom.Deployment do
   @moduledoc """
-  One deployment at a time, driven by a process of its own.
+  One deployment at a time, walked by a process of its own.
 
-  The driver hangs in no supervision tree: a relup suspends whatever it upgrades, and a process that waits
-  for the release handler from inside such a tree would wait for itself. This server stays responsive
-  meanwhile and can be asked for the `status/0`.
+  The driver hangs in no supervision tree: a relup suspends whatever it upgrades, and a process that waits for the
+  release handler from inside such a tree would wait for itself. This server lets in one deployment at a time, answers
+  who asked for it, and when a driver is killed has another one settle what it left.
   """
 
   use GenServer
 
-  alias Bloom.{Error, Native}
+  require Logger
 
-  @type operation :: :install | :switch | :rollback
+  alias Bloom.Deployment.{Driver, Recovery, Status}
+  alias Bloom.{Error, Metadata, Native}
 
-  @typedoc "What a deployment may use: who is told the stage, and what a long stage passes on to `Bloom.Native`."
-  @type control :: %{report: (atom() -> :ok), watch: %{progress: {pid(), reference()}, cancel: term()}}
+  # A walk that cannot be settled is left for the next start of the node.
+  @attempts 3
 
-  @typedoc "`progress` is bytes done and their total, where the stage counts them."
-  @type status ::
-          :idle
-          | %{
-              operation: operation(),
-              version: String.t(),
-              stage: atom(),
-              progress: {non_neg_integer(), pos_integer()} | nil,
-              elapsed_ms: non_neg_integer()
-            }
+  @type operation :: :install | :switch | :rollback | :remove
+
+  @type result :: :ok | {:ok, :restarting} | {:error, Error.t()}
 
   @doc false
   def start_link(_opts), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
 
   @doc """
-  Runs a deployment and waits for its result.
+  Runs a deployment and waits for its answer.
 
-  `fun` gets the means to report its stage and its progress, and to be cancelled. A second deployment meanwhile
-  is refused by name.
+  A second deployment meanwhile is refused by name. For `opts` see `Bloom.ReleaseManager`.
   """
-  @spec run(operation(), String.t(), (control() -> result)) :: result | {:error, Error.t()} when result: term()
-  def run(operation, version, fun) do
-    GenServer.call(__MODULE__, {:run, operation, version, fun}, :infinity)
-  catch
-    :exit, {:noproc, _call} ->
-      {:error,
-       Error.new(:not_started, "Bloom is not running",
-         suggestions: ["start the :bloom application, or add Bloom.Application to your supervision tree"]
-       )}
+  @spec run(operation(), String.t(), keyword()) :: result()
+  def run(operation, version, opts \\ []) do
+    result = call(operation, version, opts)
+    audit(operation, version, opts, result)
+    result
   end
 
-  @doc "What is going on right now."
-  @spec status() :: status()
-  def status, do: GenServer.call(__MODULE__, :status)
+  defp call(operation, version, opts) do
+    GenServer.call(__MODULE__, {:run, operation, version, opts}, :infinity)
+  catch
+    :exit, {:noproc, _call} -> {:error, not_started()}
+    :exit, {_killed, _call} -> {:error, interrupted(operation, version)}
+  end
 
-  @doc """
-  Stops an installation while its archive is being unpacked; what was unpacked is removed.
+  defp audit(operation, version, opts, result) do
+    text = with {:error, error} <- result, do: Error.to_message(error)
+    entry = %{who: requested_by(self()), operation: operation, arguments: inspect([version, opts]), result: text(text)}
 
-  Everything later is over in moments or must not be torn apart, and is refused.
-  """
-  @spec cancel() :: :ok | {:error, Error.t()}
-  def cancel, do: GenServer.call(__MODULE__, :cancel)
-
-  @impl true
-  def init(nil), do: {:ok, nil}
-
-  @impl true
-  def handle_call({:run, operation, version, fun}, from, nil) do
-    case Native.cancel_token() do
-      {:ok, token} -> {:noreply, drive(operation, version, fun, from, token)}
-      {:error, error} -> {:reply, {:error, error}, nil}
+    with {:error, error} <- Metadata.audit(entry) do
+      Logger.error("Bloom could not write its audit log: #{error.message}")
     end
   end
 
-  def handle_call({:run, _operation, _version, _fun}, _from, busy) do
-    message = "#{busy.operation} of release #{busy.version} is in progress (#{busy.stage})"
-    error = Error.new(:deployment_in_progress, message, suggestions: ["wait for it to end; see Bloom.status()"])
-    {:reply, {:error, error}, busy}
+  # The group leader of a caller over RPC is on the node that it came from.
+  defp requested_by(caller) do
+    with true <- node(caller) == node(), {:group_leader, leader} <- Process.info(caller, :group_leader) do
+      "#{inspect(caller)} from #{node(leader)}"
+    else
+      _gone_or_elsewhere -> "#{inspect(caller)} on #{node(caller)}"
+    end
   end
 
-  def handle_call(:status, _from, nil), do: {:reply, :idle, nil}
+  defp text(result) when is_binary(result), do: result
+  defp text(result), do: inspect(result)
 
-  def handle_call(:status, _from, busy) do
-    elapsed = System.monotonic_time(:millisecond) - busy.started
-    {:reply, busy |> Map.take([:operation, :version, :stage, :progress]) |> Map.put(:elapsed_ms, elapsed), busy}
-  end
+  @doc "What is going on right now."
+  @spec status() :: :idle | Status.t()
+  defdelegate status(), to: Status, as: :get
 
-  def handle_call(:cancel, _from, %{stage: :stage} = busy), do: {:reply, Native.cancel(busy.cancel), busy}
+  @doc """
+  Stops the deployment in progress and waits until what it did is undone.
 
-  def handle_call(:cancel, _from, nil) do
-    {:reply, {:error, Error.new(:nothing_to_cancel, "no deployment is in progress")}, nil}
-  end
+  Possible until the release is committed. A switch that is under way ends first and is then taken back.
+  """
+  @spec cancel() :: :ok | {:error, Error.t()}
+  def cancel, do: GenServer.call(__MODULE__, :cancel, :infinity)
 
-  def handle_call(:cancel, _from, busy) do
-    message = "#{busy.operation} of release #{busy.version} cannot be cancelled any more (#{busy.stage})"
-    {:reply, {:error, Error.new(:not_cancellable, message, suggestions: ["let it end, then roll back"])}, busy}
+  @doc "Answers whoever waits for the deployment in progress, before it has ended."
+  @spec answer(result()) :: :ok
+  def answer(result), do: GenServer.cast(__MODULE__, {:answer, result})
+
+  @doc "Waits until what an earlier life of the VM left is settled; a trial, which goes on for long, is not waited for."
+  @spec await_settled() :: :ok
+  def await_settled, do: GenServer.call(__MODULE__, :await_settled, :infinity)
+
+  @impl true
+  def init(nil) do
+    # The driver of a server that was killed goes on, and ends what was begun.
+    case Process.whereis(Driver) do
+      nil -> {:ok, idle(), {:continue, :recover}}
+      driver -> {:ok, %{idle() | ref: Process.monitor(driver)}}
+    end
   end
 
   @impl true
-  def handle_cast({:stage, stage}, %{} = busy), do: {:noreply, %{busy | stage: stage, progress: nil}}
-  def handle_cast({:stage, _late}, nil), do: {:noreply, nil}
+  def handle_continue(:recover, state), do: {:noreply, recover(state)}
 
   @impl true
-  def handle_info({:bloom_progress, ref, done, total}, %{progress_ref: ref} = busy) do
-    {:noreply, %{busy | progress: {done, total}}}
+  def handle_call({:run, operation, version, opts}, {caller, _tag} = from, %{ref: nil} = state) do
+    requested_by = requested_by(caller)
+
+    case Native.cancel_token() do
+      {:ok, token} ->
+        Status.begin(operation, version, token)
+        watch = %{progress: {self(), make_ref()}, cancel: token}
+        {:noreply, drive(%{state | from: from}, fn -> Driver.walk(operation, version, opts, requested_by, watch) end)}
+
+      {:error, error} ->
+        {:reply, {:error, error}, state}
+    end
   end
 
-  def handle_info({:DOWN, ref, :process, _driver, reason}, %{ref: ref} = busy) do
-    GenServer.reply(busy.from, result(reason, busy))
-    {:noreply, nil}
+  def handle_call({:run, _operation, _version, _opts}, _from, state), do: {:reply, {:error, in_progress()}, state}
+
+  def handle_call(:await_settled, from, %{recovering: true} = state) do
+    {:noreply, %{state | waiters: [from | state.waiters]}}
+  end
+
+  def handle_call(:await_settled, _from, state), do: {:reply, :ok, state}
+
+  def handle_call(:cancel, _from, %{ref: nil} = state) do
+    {:reply, {:error, Error.new(:nothing_to_cancel, "no deployment is in progress")}, state}
+  end
+
+  def handle_call(:cancel, from, state) do
+    case Status.get() do
+      %{stage: stage} when stage in [:commit, :undo, :remove, :recover, :restarting] ->
+        {:reply, {:error, not_cancellable(Status.get())}, state}
+
+      _cancellable ->
+        if token = Status.cancel(), do: Native.cancel(token)
+        if driver = Process.whereis(Driver), do: send(driver, :bloom_cancel)
+        {:noreply, %{state | cancellers: [from | state.cancellers]}}
+    end
+  end
+
+  @impl true
+  def handle_cast({:answer, result}, state), do: {:noreply, answer_caller(state, result)}
+
+  @impl true
+  def handle_info({:bloom_progress, _ref, done, total}, state) do
+    Status.progress(done, total)
+    {:noreply, state}
+  end
+
+  def handle_info({:DOWN, ref, :process, _driver, reason}, %{ref: ref} = state) do
+    case reason do
+      {:done, result} -> {:noreply, ended(%{state | attempts: 0}, result)}
+      # The driver of a server before this one was not known to have ended.
+      :noproc -> {:noreply, recover(%{state | ref: nil})}
+      killed -> {:noreply, recover(lost(state, killed))}
+    end
   end
 
   def handle_info(_unexpected, state), do: {:noreply, state}
 
-  defp result({:done, result}, _busy), do: result
+  defp idle, do: %{ref: nil, from: nil, cancellers: [], waiters: [], recovering: false, attempts: 0}
 
-  defp result(reason, busy) do
-    {:error,
-     Error.new(:deployment_crashed, "#{busy.operation} of release #{busy.version} crashed (#{busy.stage})",
-       details: %{reason: reason},
-       suggestions: ["see the log for the crash: #{Exception.format_exit(reason)}"]
-     )}
+  defp lost(state, reason) do
+    Logger.error("Bloom: the process that walked a deployment ended (#{Exception.format_exit(reason)})")
+    %{state | ref: nil, attempts: state.attempts + 1}
   end
 
-  defp drive(operation, version, fun, from, token) do
-    server = self()
-    progress = make_ref()
+  defp ended(state, result) do
+    Status.clear()
+    for canceller <- state.cancellers, do: GenServer.reply(canceller, cancelled(result))
+    for waiter <- state.waiters, do: GenServer.reply(waiter, :ok)
+    answer_caller(%{state | ref: nil, cancellers: [], waiters: [], recovering: false}, result)
+  end
 
-    control = %{
-      report: fn stage -> GenServer.cast(server, {:stage, stage}) end,
-      watch: %{progress: {server, progress}, cancel: token}
-    }
+  defp answer_caller(%{from: nil} = state, _result), do: state
 
-    {driver, ref} =
-      :erlang.spawn_opt(
-        fn ->
-          # A caller over RPC takes its group leader along when it goes.
-          Process.group_leader(self(), Process.whereis(:init))
-          exit({:done, fun.(control)})
-        end,
-        [:monitor]
-      )
+  defp answer_caller(%{from: from} = state, result) do
+    GenServer.reply(from, result)
+    %{state | from: nil}
+  end
 
-    %{
-      driver: driver,
-      ref: ref,
-      from: from,
-      operation: operation,
-      version: version,
-      stage: :starting,
-      progress_ref: progress,
-      progress: nil,
-      cancel: token,
-      started: System.monotonic_time(:millisecond)
-    }
+  defp cancelled({:error, %Error{code: :cancelled}}), do: :ok
+  defp cancelled({:error, error}), do: {:error, error}
+  defp cancelled(_too_late), do: {:error, Error.new(:not_cancellable, "it had ended already; roll back instead")}
+
+  defp recover(%{attempts: attempts} = state) when attempts > @attempts do
+    ended(state, {:error, Error.new(:not_settled, "what the deployment left could not be settled: restart the node")})
+  end
+
+  defp recover(state) do
+    case Recovery.unfinished() do
+      {:ok, {context, _journal} = unfinished} ->
+        Status.begin(context.operation, context.version, nil)
+        Status.stage(:recover)
+        drive(%{state | recovering: not Recovery.trial?(unfinished)}, fn -> Recovery.settle(unfinished) end)
+
+      {:error, error} ->
+        ended(state, {:error, error})
+
+      {:ok, nil} ->
+        ended(state, {:error, Error.new(:interrupted, "the deployment was interrupted before it had begun")})
+    end
+  end
+
+  defp drive(state, fun), do: %{state | ref: Driver.start(fun)}
+
+  defp in_progress do
+    %{operation: operation, version: version, stage: stage} = status = Status.get()
+    left = if ms = status.probation_left_ms, do: ", #{div(ms + 999, 1000)} s left", else: ""
+
+    Error.new(:deployment_in_progress, "#{operation} of release #{version} is in progress (#{stage}#{left})",
+      suggestions: ["wait for it to end, see Bloom.status(), or stop it with Bloom.cancel()"]
+    )
+  end
+
+  defp not_cancellable(%{operation: operation, version: version, stage: stage}) do
+    message = "#{operation} of release #{version} cannot be cancelled any more (#{stage})"
+    Error.new(:not_cancellable, message, suggestions: ["let it end, then roll back"])
+  end
+
+  defp not_started do
+    Error.new(:not_started, "Bloom is not running",
+      suggestions: ["start the :bloom application, or add Bloom.Application to your supervision tree"]
+    )
+  end
+
+  defp interrupted(operation, version) do
+    Error.new(:interrupted, "#{operation} of release #{version} lost its server and goes on without an answer",
+      suggestions: ["see Bloom.status() and Bloom.Metadata.get_deployment_history()"]
+    )
   end
 end

@@ -38,6 +38,20 @@ defmodule Bloom.DurableFile do
     end
   end
 
+  @doc "Removes what a `write!/3` that was killed left in these directories."
+  @spec sweep([Path.t()]) :: :ok
+  def sweep(dirs) do
+    for dir <- dirs, name <- ls(dir), name =~ ~r/\.\d+\.tmp$/, do: rm!(Path.join(dir, name))
+    :ok
+  end
+
+  defp ls(dir) do
+    case File.ls(dir) do
+      {:ok, names} -> names
+      {:error, _no_directory} -> []
+    end
+  end
+
   @doc "Makes what happened to the names in a directory known after a power cut."
   @spec sync_directory!(Path.t()) :: :ok
   def sync_directory!(dir) do

@@ -71,6 +71,14 @@ defmodule Bloom.Error do
     )
   end
 
+  @doc "There is no release that runs, as in `mix test` or `iex -S mix`."
+  @spec no_running_release() :: t()
+  def no_running_release do
+    new(:no_running_release, "the release handler knows no running release",
+      suggestions: ["start the node from a release made by `mix release`"]
+    )
+  end
+
   @doc """
   The message, with the first suggestion unless `include_error_suggestions` is false.
 

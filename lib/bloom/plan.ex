@@ -95,11 +95,16 @@ defmodule Bloom.Plan do
     end
   end
 
-  @doc "The modules that the plan changes, adds or removes, protocols included, as strings."
-  @spec touched_modules(t()) :: [String.t()]
-  def touched_modules(%__MODULE__{} = plan) do
-    plan.protocols ++ for app <- plan.applications, module <- app.modules, do: module.name
+  @doc "The modules that the plan changes, adds or removes, protocols included."
+  @spec touched(t()) :: [module()]
+  def touched(%__MODULE__{} = plan) do
+    names = plan.protocols ++ for app <- plan.applications, module <- app.modules, do: module.name
+    Enum.map(names, &String.to_atom/1)
   end
+
+  @doc "What the history keeps of a plan: everything but the digests of the target's modules."
+  @spec to_map(t()) :: map()
+  def to_map(%__MODULE__{} = plan), do: plan |> Map.from_struct() |> Map.delete(:target_modules)
 
   @doc "The changed modules that are loaded in one way (`:load`, `:update` or `:supervisor`), as atoms."
   @spec changed_modules(t(), :load | :update | :supervisor) :: [module()]

@@ -10,8 +10,10 @@ defmodule Bloom.ReleaseManager do
   next. Versions are those of the releases (`version:` in `mix.exs`).
   """
 
-  alias Bloom.{Config, Deployment, Error, Plan, ReleaseHandler, Root}
-  alias Bloom.Deployment.{Install, Switch}
+  alias Bloom.{Config, Deployment, Error, Metadata, Plan, ReleaseHandler, Root}
+
+  @type option ::
+          {:mode, :auto | :hot | :restart} | {:wait, :probation | :commit} | {:force, boolean()}
 
   @doc """
   Installs the archive `NAME-VSN.tar.gz` from the releases directory, without switching to it.
@@ -20,33 +22,51 @@ defmodule Bloom.ReleaseManager do
   is sound is it put in place. Whatever fails leaves the root as it was.
   """
   @spec install_release(String.t()) :: :ok | {:error, String.t()}
-  def install_release(version) do
-    deploy(:install, version, fn control ->
-      if Config.get(:skip_file_checks) do
-        unpack_without_files(version)
-      else
-        with {:ok, root} <- Root.fetch(), {:ok, _plan} <- Install.run(root, version, control), do: :ok
-      end
-    end)
-  end
+  def install_release(version), do: deploy(:install, version, [])
 
   @doc """
-  Makes an installed release the running and permanent one, while the node goes on serving.
+  Makes an installed release the running one, while the node goes on serving where its plan allows it.
 
-  Refused without any change where the plan, the rehearsal or the look at the processes says so; taken back
-  where the new release does not prove itself.
+  Refused without any change where the plan, the rehearsal or the look at the processes says so. Answers `:ok` when
+  the new release runs and has passed its first checks. It is then on probation for `probation_ms`: watched, with the
+  old release still permanent, and taken back where it does not prove itself; in the end it is committed.
+
+  A release that needs a restart of the VM is booted on trial: the answer is `{:ok, :restarting}`, and what came of it
+  stands in `Bloom.Metadata.get_deployment_history/1`.
+
+  Options:
+
+    * `wait: :commit` - answer when the probation has ended, by then with what came of it;
+    * `mode: :hot` - refuse a release that needs a restart; `mode: :restart` - restart in any case;
+    * `force: true` - try a version again that did not pass its trial.
   """
-  @spec switch_release(String.t()) :: :ok | {:error, String.t()}
-  def switch_release(version), do: deploy(:switch, version, &switch(version, &1))
+  @spec switch_release(String.t(), [option()]) :: :ok | {:ok, :restarting} | {:error, String.t()}
+  def switch_release(version, opts \\ []), do: deploy(:switch, version, opts)
 
-  @doc "Switches back to the release that was permanent before the running one."
-  @spec rollback_release() :: :ok | {:error, String.t()}
-  def rollback_release do
+  @doc """
+  Switches back to the release that ran before the running one, and again to the one before that.
+
+  While a switch is on probation, it is taken back. Options are those of `switch_release/2`.
+  """
+  @spec rollback_release([option()]) :: :ok | {:ok, :restarting} | {:error, String.t()}
+  def rollback_release(opts \\ []) do
+    with %{stage: :probation} <- Deployment.status(), :ok <- Deployment.cancel() do
+      :ok
+    else
+      _not_on_probation -> roll_back(opts)
+    end
+  end
+
+  defp roll_back(opts) do
     case rollback_target() do
-      {:ok, version} -> deploy(:rollback, version, &switch(version, &1))
+      {:ok, version} -> deploy(:rollback, version, opts)
       {:error, error} -> {:error, Error.to_message(error)}
     end
   end
+
+  @doc "Removes an installed release and the files that no other release needs. See `Bloom.LifecycleManager`."
+  @spec remove_release(String.t(), keyword()) :: :ok | {:error, String.t()}
+  def remove_release(version, opts \\ []), do: deploy(:remove, version, opts)
 
   @doc "The plan of a switch to an installed release, without switching."
   @spec plan_release(String.t()) :: {:ok, Plan.t()} | {:error, String.t()}
@@ -66,14 +86,13 @@ defmodule Bloom.ReleaseManager do
   @spec current_release() ::
           {:ok, %{name: String.t(), version: String.t(), status: ReleaseHandler.status()}} | {:error, String.t()}
   def current_release do
-    with :error <- ReleaseHandler.running(), do: {:error, Error.to_message(no_running_release())}
+    with :error <- ReleaseHandler.running(), do: {:error, Error.to_message(Error.no_running_release())}
   end
 
-  defp deploy(operation, version, fun) do
-    with {:ok, version} <- parse(version), :ok <- Deployment.run(operation, version, fun) do
-      :ok
-    else
+  defp deploy(operation, version, opts) do
+    case with({:ok, version} <- parse(version), do: Deployment.run(operation, version, opts)) do
       {:error, error} -> {:error, Error.to_message(error)}
+      answer -> answer
     end
   end
 
@@ -90,40 +109,17 @@ defmodule Bloom.ReleaseManager do
     Error.new(:invalid_version, "Invalid version format: #{text}. Expected format: X.Y.Z or X.Y.Z-suffix")
   end
 
-  defp switch(version, control) do
-    if Config.get(:skip_file_checks) do
-      switch_without_files(version)
-    else
-      with {:ok, root} <- Root.fetch(), do: Switch.run(root, version, control)
-    end
-  end
-
-  defp unpack_without_files(version) do
-    with {:ok, running} <- running(),
-         {:ok, _vsn} <- handler(:unpack_release, ["#{Config.get(:app_name) || running.name}-#{version}"]) do
-      :ok
-    end
-  end
-
-  defp switch_without_files(version) do
-    with {:ok, _from, _descr} <- handler(:check_install_release, [version]),
-         {:ok, _from, _descr} <- handler(:install_release, [version]) do
-      handler(:make_permanent, [version])
-    end
-  end
-
-  defp handler(function, arguments) do
-    with {:error, reason} <- apply(ReleaseHandler.impl(), function, Enum.map(arguments, &to_charlist/1)) do
-      {:error, Error.from_release_handler(reason)}
-    end
-  end
-
-  defp running do
-    with :error <- ReleaseHandler.running(), do: {:error, no_running_release()}
-  end
-
-  # OTP lists what was registered later first: the old release after the running one ran before it.
+  # The history knows; without one, as before the first switch with it, the order of registration does: OTP lists what
+  # was registered later first.
   defp rollback_target do
+    with false <- Config.get(:skip_file_checks), {:ok, version} <- Metadata.get_rollback_target() do
+      {:ok, version}
+    else
+      _no_history -> registered_before()
+    end
+  end
+
+  defp registered_before do
     with {:ok, running} <- running() do
       earlier = ReleaseHandler.releases() |> Enum.drop_while(&(&1.version != running.version)) |> Enum.drop(1)
 
@@ -140,9 +136,7 @@ defmodule Bloom.ReleaseManager do
     end
   end
 
-  defp no_running_release do
-    Error.new(:no_running_release, "the release handler knows no running release",
-      suggestions: ["start the node from a release made by `mix release`"]
-    )
+  defp running do
+    with :error <- ReleaseHandler.running(), do: {:error, Error.no_running_release()}
   end
 end

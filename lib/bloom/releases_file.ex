@@ -13,13 +13,13 @@ defmodule Bloom.ReleasesFile do
 
   require Logger
 
-  alias Bloom.{DurableFile, Error}
+  alias Bloom.{DurableFile, Error, Root}
 
-  @type status :: :unpacked | :permanent | :old
+  @type status :: :unpacked | :permanent | :old | :tmp_current
   @type entry :: {:release, charlist(), charlist(), charlist(), [{atom(), charlist(), charlist()}], status()}
 
   @doc """
-  Makes `releases/RELEASES` say what runs: the booted release, permanent, with its real libraries.
+  Makes `releases/RELEASES` say what `start_erl.data` says and what runs, with the releases' real libraries.
 
   What the file knew of other releases is kept where they are still there; a damaged file is made anew from the
   releases' directories. Returns whether the file had to be written; if so, `:release_handler` has read it anew.
@@ -27,8 +27,8 @@ defmodule Bloom.ReleasesFile do
   @spec reconcile(Path.t()) :: :ok | :rewritten
   def reconcile(root) do
     {name, vsn} = :init.script_id()
-    known = known(root, name)
-    entries = settle(known, entry(root, name, vsn, :permanent), root)
+    booted = entry(root, name, vsn, :permanent)
+    entries = root |> known(name) |> settle(booted, permanent_entry(root, name, booted), root)
 
     if {:ok, entries} == read(root) do
       :ok
@@ -41,18 +41,24 @@ defmodule Bloom.ReleasesFile do
   end
 
   @doc """
-  What RELEASES should list, latest registration first as OTP writes it: the booted release and, of what was
-  known, whatever still has its directory. Only one release is permanent.
-  """
-  @spec settle([entry()], entry(), Path.t()) :: [entry()]
-  def settle(known, {:release, _name, vsn, _erts, _libs, :permanent} = booted, root) do
-    entries =
-      Enum.flat_map(known, fn
-        {:release, _name, ^vsn, _erts, _libs, _status} -> [booted]
-        entry -> kept(root, demote(entry))
-      end)
+  What RELEASES should list, latest registration first as OTP writes it: the permanent release, the booted one and,
+  of what was known, whatever still has its directory.
 
-    if booted in entries, do: entries, else: [booted | entries]
+  A booted release that is not the permanent one, as on a trial, is `tmp_current`: the release handler takes it for
+  the `current` one when it reads the file, and for `unpacked` when the node boots again (`transform_release` in
+  `release_handler.erl`).
+  """
+  @spec settle([entry()], entry(), entry(), Path.t()) :: [entry()]
+  def settle(known, booted, permanent, root) do
+    booted = if booted == permanent, do: booted, else: put_elem(booted, 5, :tmp_current)
+    ours = Enum.uniq([booted, permanent])
+
+    listed =
+      for {:release, _name, vsn, _erts, _libs, _status} = entry <- known,
+          kept = List.keyfind(ours, vsn, 2) || (there?(root, vsn) && demote(entry)),
+          do: kept
+
+    Enum.reject(ours, &(&1 in listed)) ++ listed
   end
 
   @doc """
@@ -97,12 +103,40 @@ defmodule Bloom.ReleasesFile do
     {:release, _name, ^vsn, erts, _libs, _status} = entry = List.keyfind(entries, vsn, 2)
     others = for other <- entries, do: if(other == entry, do: put_elem(entry, 5, :permanent), else: demote(other))
     write!(root, others)
-    DurableFile.write!(Path.join(root, "releases/start_erl.data"), "#{erts} #{version}")
+    write_start_file!(root, erts, vsn)
 
     # What `init:restart/0` boots, as `do_make_permanent` in release_handler.erl sets it.
     dir = Path.join([root, "releases", version])
     :ok = :init.make_permanent(to_charlist(Path.join(dir, "start")), to_charlist(Path.join(dir, "sys")))
     restart_release_handler()
+  end
+
+  @doc "Has RELEASES say again what `start_erl.data` says, where a commit went no further than RELEASES."
+  @spec follow_start_file(Path.t()) :: :ok | {:error, Error.t()}
+  def follow_start_file(root) do
+    with {:ok, version} <- permanent(root), {:ok, entries} <- read(root) do
+      vsn = to_charlist(version)
+
+      write!(
+        root,
+        for(
+          {:release, _, entry_vsn, _, _, _} = entry <- entries,
+          do: if(entry_vsn == vsn, do: put_elem(entry, 5, :permanent), else: demote(entry))
+        )
+      )
+    else
+      :error -> {:error, Error.new(:releases_damaged, "releases/RELEASES or start_erl.data cannot be read")}
+    end
+  end
+
+  @doc "The version that RELEASES lists as permanent."
+  @spec listed_permanent(Path.t()) :: {:ok, String.t()} | :error
+  def listed_permanent(root) do
+    with {:ok, entries} <- read(root), {:release, _, vsn, _, _, _} <- List.keyfind(entries, :permanent, 5) do
+      {:ok, to_string(vsn)}
+    else
+      _none -> :error
+    end
   end
 
   @doc "The version that `start_erl.data` says will boot."
@@ -128,7 +162,7 @@ defmodule Bloom.ReleasesFile do
   defp known(root, name) do
     case read(root) do
       {:ok, entries} -> entries
-      :error -> for dir <- Path.wildcard(Path.join(root, "releases/*")), entry = found(root, name, dir), do: entry
+      :error -> for dir <- Root.release_dirs(root), entry = found(root, name, dir), do: entry
     end
   end
 
@@ -140,9 +174,25 @@ defmodule Bloom.ReleasesFile do
   end
 
   defp demote({:release, name, vsn, erts, libs, :permanent}), do: {:release, name, vsn, erts, libs, :old}
+  defp demote({:release, name, vsn, erts, libs, :tmp_current}), do: {:release, name, vsn, erts, libs, :unpacked}
   defp demote(entry), do: entry
 
-  defp kept(root, entry), do: if(there?(root, elem(entry, 2)), do: [entry], else: [])
+  # Where the file is missing or names nothing that is there, what booted is what will boot.
+  defp permanent_entry(root, name, booted) do
+    with {:ok, version} <- permanent(root),
+         false <- to_charlist(version) == elem(booted, 2),
+         {:release, _, _, _, _, _} = entry <- found(root, name, Path.join([root, "releases", version])) do
+      put_elem(entry, 5, :permanent)
+    else
+      true ->
+        booted
+
+      _unusable ->
+        {:release, _name, vsn, erts, _libs, _status} = booted
+        write_start_file!(root, erts, vsn)
+        booted
+    end
+  end
 
   defp there?(root, vsn), do: File.dir?(Path.join([root, "releases", to_string(vsn)]))
 
@@ -158,6 +208,10 @@ defmodule Bloom.ReleasesFile do
       end
 
     {:release, name, vsn, erts, libs, status}
+  end
+
+  defp write_start_file!(root, erts, vsn) do
+    DurableFile.write!(Path.join(root, "releases/start_erl.data"), "#{erts} #{vsn}")
   end
 
   defp write!(root, entries), do: DurableFile.write!(path(root), :io_lib.format("%% coding: utf-8~n~tp.~n", [entries]))

@@ -35,6 +35,17 @@ defmodule Bloom.Root do
   @spec path() :: Path.t()
   def path, do: to_string(:code.root_dir())
 
+  @doc "The directories in `releases/`, one for each release that is there. None of them starts with a dot."
+  @spec release_dirs(Path.t()) :: [Path.t()]
+  def release_dirs(root) do
+    dir = Path.join(root, "releases")
+
+    for name <- File.ls!(dir),
+        not String.starts_with?(name, "."),
+        File.dir?(Path.join(dir, name)),
+        do: Path.join(dir, name)
+  end
+
   @doc "A path inside `releases/VSN`."
   @spec release_path(t(), String.t(), Path.t()) :: Path.t()
   def release_path(%__MODULE__{path: path}, version, name \\ "") do

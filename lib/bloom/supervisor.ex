@@ -8,6 +8,11 @@ defmodule Bloom.Supervisor do
 
   @impl true
   def init(_args) do
-    Supervisor.init([Bloom.HealthChecker, Bloom.Deployment], strategy: :one_for_one)
+    Bloom.Deployment.Status.create()
+
+    Supervisor.init([Bloom.HealthChecker, Bloom.SafetyMonitor, Bloom.Deployment],
+      strategy: :one_for_one,
+      max_restarts: 10
+    )
   end
 end

@@ -7,44 +7,34 @@ defmodule Bloom.SysConfig do
   pristine file, with its providers, is what the next boot needs.
   """
 
-  alias Bloom.{AppEnv, DurableFile}
+  alias Bloom.{AppEnv, DurableFile, Root}
 
   @doc "Runs `fun` while `sys.config` of the release directory holds `env`."
   @spec with_resolved(Path.t(), AppEnv.env(), (() -> result)) :: result when result: term()
   def with_resolved(release_dir, env, fun) do
     # A switch that was killed half-way may have left a resolved file.
     restore(release_dir)
-    File.cp!(config(release_dir), pristine(release_dir))
+    DurableFile.write!(pristine(release_dir), File.read!(config(release_dir)))
     DurableFile.write!(config(release_dir), AppEnv.to_sys_config(env), 0o600)
     fun.()
   after
     restore(release_dir)
   end
 
+  @doc "Whether a resolved file is in the place of the pristine one."
+  @spec lent?(Path.t()) :: boolean()
+  def lent?(release_dir), do: File.exists?(pristine(release_dir))
+
   @doc "Puts the pristine file back if a resolved one is in its place."
   @spec restore(Path.t()) :: :ok
   def restore(release_dir) do
-    case File.rename(pristine(release_dir), config(release_dir)) do
-      :ok ->
-        :ok
-
-      {:error, :enoent} ->
-        :ok
-
-      {:error, reason} ->
-        raise File.RenameError,
-          reason: reason,
-          action: "restore",
-          source: pristine(release_dir),
-          destination: config(release_dir)
-    end
+    if lent?(release_dir), do: DurableFile.rename!(pristine(release_dir), config(release_dir)), else: :ok
   end
 
   @doc "Restores every release below `root`, as is done at boot after an interrupted switch."
   @spec restore_all(Path.t()) :: :ok
   def restore_all(root) do
-    for dir <- Path.wildcard(Path.join(root, "releases/*")), File.dir?(dir), do: restore(dir)
-    :ok
+    Enum.each(Root.release_dirs(root), &restore/1)
   end
 
   defp config(dir), do: Path.join(dir, "sys.config")

@@ -5,31 +5,45 @@ defmodule Bloom.Test.Load do
   Half of the workers keep their connection, the others open one for each request. Each waters a bed of its own
   again and again and compares the count that comes back with its own, so a lost request, a lost state and a
   request that counted twice are all seen.
+
+  Where the node is expected to start again, `restarts: true` takes a count that begins anew for what it is: state that
+  was lost, not a failed request.
   """
 
   alias Bloom.Test.HTTP
 
   @pause_ms 2
 
-  @typedoc "Latencies in milliseconds; `watered` is how many requests were acknowledged."
+  @typedoc """
+  Latencies in milliseconds; `watered` is how many requests were acknowledged, `kept` how many of them the node should
+  still know of, `silence_ms` the longest time in which nobody got an answer.
+  """
   @type result :: %{
           requests: non_neg_integer(),
           failed: non_neg_integer(),
           failures: [term()],
           watered: non_neg_integer(),
+          kept: non_neg_integer(),
+          silence_ms: float(),
           p50_ms: float(),
           p99_ms: float(),
           max_ms: float()
         }
 
-  @doc "Starts the load; `:workers` says how many connections there are at a time."
-  @spec start(:inet.port_number(), workers: pos_integer()) :: [Task.t()]
+  @doc "Starts the load; `:workers` says how many connections there are at a time, `:restarts` whether the node may."
+  @spec start(:inet.port_number(), workers: pos_integer(), restarts: boolean()) :: [Task.t()]
   def start(port, opts \\ []) do
     run = System.unique_integer([:positive])
+    restarts = Keyword.get(opts, :restarts, false)
 
     for worker <- 1..Keyword.get(opts, :workers, 8) do
       Task.async(fn ->
-        work(%{port: port, keep?: rem(worker, 2) == 0, bed: "#{run}-#{worker}", count: 0}, nil, [], [])
+        work(
+          %{port: port, keep?: rem(worker, 2) == 0, bed: "#{run}-#{worker}", count: 0, restarts: restarts},
+          nil,
+          [],
+          []
+        )
       end)
     end
   end
@@ -38,9 +52,10 @@ defmodule Bloom.Test.Load do
   @spec stop([Task.t()]) :: result()
   def stop(tasks) do
     for task <- tasks, do: send(task.pid, :stop)
-    {latencies, failures} = tasks |> Task.await_many(60_000) |> Enum.unzip()
-    failures = Enum.concat(failures)
-    sorted = latencies |> Enum.concat() |> Enum.sort() |> List.to_tuple()
+    accounts = Task.await_many(tasks, 60_000)
+    failures = Enum.flat_map(accounts, & &1.failures)
+    answers = Enum.flat_map(accounts, & &1.answers)
+    sorted = answers |> Enum.map(&elem(&1, 1)) |> Enum.sort() |> List.to_tuple()
     answered = tuple_size(sorted)
 
     %{
@@ -48,6 +63,8 @@ defmodule Bloom.Test.Load do
       failed: length(failures),
       failures: Enum.take(failures, 5),
       watered: answered,
+      kept: Enum.sum(Enum.map(accounts, & &1.count)),
+      silence_ms: silence(answers),
       p50_ms: quantile(sorted, 0.5),
       p99_ms: quantile(sorted, 0.99),
       max_ms: quantile(sorted, 1.0)
@@ -55,30 +72,44 @@ defmodule Bloom.Test.Load do
   end
 
   @doc "Runs the load for as long as `fun` takes."
-  @spec during(:inet.port_number(), (() -> value)) :: {value, result()} when value: term()
-  def during(port, fun) do
-    load = start(port)
+  @spec during(:inet.port_number(), (() -> value), keyword()) :: {value, result()} when value: term()
+  def during(port, fun, opts \\ []) do
+    load = start(port, opts)
     value = fun.()
     {value, stop(load)}
   end
 
-  defp work(worker, socket, latencies, failures) do
+  # Answers are {when it came, how long it took}, in microseconds.
+  defp work(worker, socket, answers, failures) do
     receive do
-      :stop -> {latencies, failures}
+      :stop -> %{answers: answers, failures: failures, count: worker.count}
     after
       @pause_ms ->
-        started = System.monotonic_time(:microsecond)
-        expected = Integer.to_string(worker.count + 1)
+        started = now()
+        {answer, socket} = water(worker, socket)
 
-        case water(worker, socket) do
-          {{:ok, 200, ^expected}, socket} ->
-            latency = System.monotonic_time(:microsecond) - started
-            work(%{worker | count: worker.count + 1}, socket, [latency | latencies], failures)
-
-          {other, _socket} ->
-            work(worker, nil, latencies, [other | failures])
+        case count(worker, answer) do
+          {:ok, count} -> work(%{worker | count: count}, socket, [{now(), now() - started} | answers], failures)
+          :error -> work(worker, nil, answers, [answer | failures])
         end
     end
+  end
+
+  defp count(%{count: count, restarts: restarts}, {:ok, 200, body}) do
+    case Integer.parse(body) do
+      {next, ""} when next == count + 1 or (restarts and next == 1) -> {:ok, next}
+      _other -> :error
+    end
+  end
+
+  defp count(_worker, _failure), do: :error
+
+  defp now, do: System.monotonic_time(:microsecond)
+
+  defp silence(answers) do
+    times = answers |> Enum.map(&elem(&1, 0)) |> Enum.sort()
+    gaps = Enum.zip_with(times, Enum.drop(times, 1), fn earlier, later -> later - earlier end)
+    Enum.max(gaps, fn -> 0 end) / 1000
   end
 
   defp water(%{keep?: false} = worker, nil), do: {HTTP.get(worker.port, path(worker)), nil}

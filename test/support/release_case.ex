@@ -35,16 +35,26 @@ defmodule Bloom.Test.ReleaseCase do
     Node.rpc(node, Bloom.ReleaseManager, :install_release, [version])
   end
 
-  @doc "Switches the node to an installed version."
-  def switch(node, version), do: Node.rpc(node, Bloom.ReleaseManager, :switch_release, [version])
+  @doc "Switches the node to an installed version, to the end of its probation."
+  def switch(node, version, opts \\ [wait: :commit]) do
+    Node.rpc(node, Bloom.ReleaseManager, :switch_release, [version, opts])
+  end
 
-  @doc "Rolls the node back."
-  def rollback(node), do: Node.rpc(node, Bloom.ReleaseManager, :rollback_release, [])
+  @doc "Rolls the node back, to the end of its probation."
+  def rollback(node), do: Node.rpc(node, Bloom.ReleaseManager, :rollback_release, [[wait: :commit]])
 
   @doc "The version that the node says it runs."
   def running(node) do
     {:ok, %{version: version}} = Node.rpc(node, Bloom.ReleaseManager, :current_release, [])
     version
+  end
+
+  @doc "Waits until no deployment is in progress."
+  def await_idle(node) do
+    case Node.rpc(node, Bloom, :status, []) do
+      :idle -> :ok
+      _busy -> receive(after: (20 -> await_idle(node)))
+    end
   end
 
   @doc "Every environment of every loaded application, in an order that can be compared."

@@ -39,6 +39,14 @@ defmodule Bloom.Deployment.Rehearse do
     end
   end
 
+  @doc "Rehearses a boot of the target: its configuration resolves, its modules load. No state lives through a restart."
+  @spec boot(Plan.t()) :: :ok | {:error, Error.t()}
+  def boot(%Plan{} = plan) do
+    with {:ok, target} <- TargetVM.ask(plan.root, plan.target, %{config: true, load: loadable(plan)}) do
+      check_loaded(plan, target)
+    end
+  end
+
   # One after the other: two VMs that boot at once take a small machine's cores from those who serve.
   defp ask_both(plan, running, target) do
     with {:ok, target} <- TargetVM.ask(plan.root, plan.target, target),

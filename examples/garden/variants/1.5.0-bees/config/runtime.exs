@@ -5,6 +5,8 @@ config :garden,
   owner: System.get_env("GARDEN_OWNER", "nobody"),
   season: "spring"
 
-config :bloom, health_checks: [garden: {Garden.Health, :check, []}]
+config :bloom,
+  health_checks: [garden: {Garden.Health, :check, []}],
+  probation_ms: String.to_integer(System.get_env("GARDEN_PROBATION_MS", "300"))
 
 config :garden_bees, hum: "bzz"

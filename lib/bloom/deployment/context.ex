@@ -1,0 +1,59 @@
+defmodule Bloom.Deployment.Context do
+  @moduledoc """
+  What the steps of a deployment know and hand on.
+
+  `facts` is what the journal keeps after every step, so what a step's `undo/1` needs in another life of the VM
+  belongs there. Everything else lives as long as the walk.
+  """
+
+  alias Bloom.{Deployment, Metadata, Plan, Root}
+  alias Bloom.Deployment.Rehearse
+
+  @enforce_keys [:operation, :version, :root]
+  defstruct [:id, :operation, :version, :root, :plan, :rehearsed, :before, opts: [], facts: %{}, watch: %{}]
+
+  @typedoc """
+  `root.running` is the version that ran when the deployment began, `version` the one that it is about. `opts` are
+  the caller's, `watch` is what long work passes on to `Bloom.Native`.
+  """
+  @type t :: %__MODULE__{
+          id: pos_integer() | nil,
+          operation: Deployment.operation(),
+          version: String.t(),
+          root: Root.t(),
+          plan: Plan.t() | nil,
+          rehearsed: Rehearse.rehearsed() | nil,
+          before: Bloom.AppEnv.snapshot() | nil,
+          opts: keyword(),
+          facts: map(),
+          watch: map()
+        }
+
+  @doc "The context of a deployment that the journal tells of."
+  @spec from_journal(map(), Root.t()) :: t()
+  def from_journal(deployment, root) do
+    %__MODULE__{
+      id: deployment.id,
+      operation: deployment.operation,
+      version: deployment.version,
+      root: %{root | running: deployment.from_version},
+      facts: deployment.facts,
+      opts: Map.get(deployment.facts, :opts, [])
+    }
+  end
+
+  @doc "Adds facts that the journal keeps when the step has ended."
+  @spec put_facts(t(), map()) :: t()
+  def put_facts(%__MODULE__{} = context, facts), do: %{context | facts: Map.merge(context.facts, facts)}
+
+  @doc "Adds facts and has the journal keep them at once, before the step does what they are about."
+  @spec keep_facts(t(), map()) :: {:ok, t()} | {:error, Bloom.Error.t()}
+  def keep_facts(%__MODULE__{} = context, facts) do
+    context = put_facts(context, facts)
+    with :ok <- Metadata.update_deployment(context.id, %{facts: context.facts}), do: {:ok, context}
+  end
+
+  @doc "Which switch this is: while the node runs, or by a restart of the VM."
+  @spec mode(t()) :: :hot | :restart | nil
+  def mode(%__MODULE__{facts: facts}), do: Map.get(facts, :mode)
+end

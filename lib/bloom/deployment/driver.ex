@@ -1,0 +1,69 @@
+defmodule Bloom.Deployment.Driver do
+  @moduledoc """
+  The process that walks.
+
+  It is linked to nobody, so it outlives the server that started it and whoever asked for the deployment, and ends with
+  `{:done, result}` as its reason.
+  """
+
+  alias Bloom.Deployment.{Context, Recovery, Status, Walk}
+  alias Bloom.{Config, Deployment, Error, ReleaseHandler, Root}
+
+  @doc "Starts it under this module's name and returns the monitor of the caller."
+  @spec start((() -> Walk.result())) :: reference()
+  def start(fun) do
+    {_driver, ref} =
+      :erlang.spawn_opt(
+        fn ->
+          Process.register(self(), __MODULE__)
+          # A caller over RPC takes its group leader along when it goes.
+          Process.group_leader(self(), Process.whereis(:init))
+          finish(fun.())
+        end,
+        [:monitor]
+      )
+
+    ref
+  end
+
+  # The VM is about to end, and nothing else may begin.
+  defp finish({:ok, :restarting} = answer) do
+    Status.stage(:restarting)
+    Deployment.answer(answer)
+    receive(do: (:never -> :ok))
+  end
+
+  defp finish(result), do: exit({:done, result})
+
+  @doc "A whole deployment; one that could not even write down its end comes first."
+  @spec walk(Deployment.operation(), String.t(), keyword(), String.t(), map()) :: Walk.result()
+  def walk(operation, version, opts, requested_by, watch) do
+    with {:ok, unfinished} <- Recovery.unfinished(),
+         :ok <- settle(unfinished),
+         {:ok, root} <- root() do
+      Walk.run(%Context{operation: operation, version: version, root: root, opts: opts, watch: watch}, requested_by)
+    end
+  end
+
+  defp settle(nil), do: :ok
+
+  defp settle(unfinished) do
+    case Recovery.settle(unfinished) do
+      {:error, %Error{code: :take_back_failed} = error} -> {:error, error}
+      {:ok, :restarting} -> {:ok, :restarting}
+      # Taken back, most likely: that is what was wanted, and it stands in the history.
+      _settled -> :ok
+    end
+  end
+
+  defp root do
+    if Config.get(:skip_file_checks), do: root_without_files(), else: Root.fetch()
+  end
+
+  defp root_without_files do
+    case ReleaseHandler.running() do
+      {:ok, %{name: name, version: version}} -> {:ok, %Root{path: "", name: name, running: version}}
+      :error -> {:error, Error.no_running_release()}
+    end
+  end
+end

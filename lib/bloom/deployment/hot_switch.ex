@@ -1,0 +1,97 @@
+defmodule Bloom.Deployment.HotSwitch do
+  @moduledoc "Makes a release the running one while the node runs, by OTP's release handler, and takes it back the same way."
+
+  alias Bloom.{AppEnv, Config, Error, Plan, ReleaseHandler, Relup, Root, SysConfig}
+  alias Bloom.Deployment.{Context, OldCode, Preflight, Rehearse, Status}
+
+  @doc "Switches to the planned and rehearsed target. What is refused leaves the node as it was."
+  @spec run(Context.t()) :: {:ok, Context.t()} | {:error, Error.t()}
+  def run(%Context{plan: plan, rehearsed: rehearsed} = context) do
+    before = AppEnv.snapshot()
+    Status.remember(:before, before)
+    Status.remember(:rehearsed, rehearsed)
+
+    with :ok <- upgrade(context.root, plan, rehearsed, before), do: {:ok, %{context | before: before}}
+  end
+
+  @doc """
+  Switches back to the release that ran before.
+
+  The environment and the children are what they were; where another process of this node had switched and nobody
+  remembers, they are worked out anew.
+  """
+  @spec back(Context.t()) :: :ok | {:error, Error.t()}
+  def back(%Context{root: root, version: version} = context) do
+    now = %{root | running: version}
+
+    with {:ok, plan} <- Plan.make(now, root.running),
+         {:ok, rehearsed} <- remembered(context, plan),
+         :ok <- upgrade(now, plan, rehearsed, AppEnv.snapshot()) do
+      if context.before, do: AppEnv.restore(context.before)
+      :ok
+    end
+  end
+
+  defp remembered(%Context{before: %{env: env}, rehearsed: %{children: children}}, _plan) do
+    flipped = for change <- children, do: %{change | added: change.removed, removed: change.added}
+    {:ok, %{env: env, children: flipped}}
+  end
+
+  defp remembered(_nobody_knows, plan), do: Rehearse.run(plan)
+
+  # From here to the end of install_release the node changes; what is refused leaves it as it was.
+  defp upgrade(root, plan, %{env: env, children: children}, before) do
+    {written, put} = AppEnv.split(env)
+
+    with {:ok, _path} <- Relup.write(root.path, plan, children),
+         :ok <- Preflight.run(plan),
+         :ok <- clear_old_code(plan),
+         :ok <- install(root, plan, written, before) do
+      AppEnv.put(put)
+      put_release_variables(plan.running, plan.target)
+      :ok
+    end
+  end
+
+  defp install(root, plan, env, before) do
+    vsn = to_charlist(plan.target)
+    handler = ReleaseHandler.impl()
+
+    SysConfig.with_resolved(Root.release_path(root, plan.target), env, fn ->
+      with {:ok, _from, _descr} <- handler.check_install_release(vsn),
+           {:ok, _from, _descr} <- handler.install_release(vsn) do
+        :ok
+      else
+        {:error, reason} ->
+          AppEnv.restore(before)
+          {:error, Error.from_release_handler(reason)}
+      end
+    end)
+  end
+
+  defp clear_old_code(plan) do
+    case OldCode.clear(Plan.touched(plan), Config.get(:old_code_timeout_ms)) do
+      :ok ->
+        :ok
+
+      {:error, {module, pids}} ->
+        {:error,
+         Error.new(
+           :old_code_in_use,
+           "#{inspect(pids)} still run code of #{inspect(module)} from before the last switch",
+           suggestions: ["let them finish or stop them, then switch again"]
+         )}
+    end
+  end
+
+  # init:restart, heart and Mix's launcher take these from the environment of the VM.
+  defp put_release_variables(from, to) do
+    System.put_env("RELEASE_VSN", to)
+
+    for name <- ~w(RELEASE_SYS_CONFIG RELEASE_VM_ARGS RELEASE_REMOTE_VM_ARGS), value = System.get_env(name) do
+      System.put_env(name, String.replace(value, "/releases/#{from}/", "/releases/#{to}/"))
+    end
+
+    :ok
+  end
+end

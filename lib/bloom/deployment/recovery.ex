@@ -1,0 +1,107 @@
+defmodule Bloom.Deployment.Recovery do
+  @moduledoc """
+  Settles a deployment that was left unfinished: the VM ended, or the process that walked was killed.
+
+  The journal says which steps had started, the node itself what there is of them. A deployment whose last step had
+  taken effect is finished, a release on trial goes on to its probation, everything else is undone.
+  """
+
+  alias Bloom.{Config, DurableFile, Error, Metadata, Native, ReleasesFile, Root, SysConfig}
+  alias Bloom.Deployment.{Context, Status, Steps, Walk}
+
+  @doc """
+  Settles the files of an interrupted switch, once in the life of the VM: after a hot switch the boot script no longer
+  tells what runs.
+  """
+  @spec settle_files() :: :ok | {:error, Error.t()}
+  def settle_files do
+    if :persistent_term.get({__MODULE__, :settled}, false) do
+      :ok
+    else
+      root = Root.path()
+      SysConfig.restore_all(root)
+      Native.ok!(Native.archive_sweep(root))
+      DurableFile.sweep(for(dir <- ["bin", "releases"], do: Path.join(root, dir)) ++ Root.release_dirs(root))
+      ReleasesFile.reconcile(root)
+      :persistent_term.put({__MODULE__, :settled}, true)
+    end
+  rescue
+    # The node serves on; deployments are refused until this works.
+    error ->
+      {:error,
+       Error.new(:not_settled, "what an interrupted switch left cannot be put in order: #{Exception.message(error)}",
+         suggestions: ["make room and the root writable for the node's user, then try again"]
+       )}
+  end
+
+  @doc "The unfinished deployment, ready to be settled, with its steps in the journal."
+  @spec unfinished() :: {:ok, nil | {Context.t(), [map()]}} | {:error, Error.t()}
+  def unfinished do
+    with true <- files?(),
+         :ok <- settle_files(),
+         {:ok, %{} = deployment} <- Metadata.unfinished_deployment(),
+         {:ok, root} <- Root.fetch() do
+      context = %{Context.from_journal(deployment, root) | before: Status.remembered(:before)}
+      {:ok, {%{context | rehearsed: Status.remembered(:rehearsed)}, deployment.steps}}
+    else
+      {:error, error} -> {:error, error}
+      _nothing -> {:ok, nil}
+    end
+  end
+
+  defp files?, do: not Config.get(:skip_file_checks) and Root.release?()
+
+  @doc "Whether this is a release on trial, whose deployment goes on as soon as the node has started."
+  @spec trial?({Context.t(), [map()]}) :: boolean()
+  def trial?({context, journal}) do
+    Context.mode(context) == :restart and Steps.Switch in started(context, journal, :run) and
+      started(context, journal, :undo) == [] and Steps.Switch.running?(context)
+  end
+
+  @doc "Settles it: to the end where that was reached, on where it is a trial, else back."
+  @spec settle({Context.t(), [map()]}) :: Walk.result()
+  def settle({context, journal} = unfinished) do
+    started = started(context, journal, :run)
+    final = context.operation |> Steps.of() |> List.last()
+
+    cond do
+      final in started and final.happened?(context) ->
+        Walk.forward([final], context, [])
+
+      trial?(unfinished) ->
+        {done, rest} = context.operation |> Steps.of() |> Enum.split_while(&(&1 != Steps.Probation))
+        Walk.forward(rest, context, Enum.reverse(done))
+
+      true ->
+        Walk.back(Enum.reverse(started), context, interrupted(context, journal))
+    end
+  end
+
+  defp started(context, journal, phase) do
+    names = for %{step: name, phase: ^phase} <- journal, do: name
+    Enum.filter(Steps.of(context.operation), &(&1.name() in names))
+  end
+
+  # A failure that was written down is why; without one, whatever ended the walk.
+  defp interrupted(context, journal) do
+    case Enum.find(journal, &match?(%{phase: :run, result: {:error, _text}}, &1)) do
+      %{result: {:error, text}} ->
+        Error.new(:interrupted, text)
+
+      nil ->
+        Error.new(:interrupted, how(context, List.last(journal)),
+          suggestions: ["see the node's log for why it ended, then try again"]
+        )
+    end
+  end
+
+  defp how(context, nil), do: "#{context.operation} of release #{context.version} was interrupted before its first step"
+
+  defp how(%{facts: %{mode: :restart}} = context, %{step: :switch}) do
+    "release #{context.version} did not come up on its trial"
+  end
+
+  defp how(context, %{step: step}) do
+    "#{context.operation} of release #{context.version} was interrupted in step #{step}"
+  end
+end

@@ -1,0 +1,71 @@
+defmodule Bloom.Deployment.RestartSwitch do
+  @moduledoc """
+  Makes a release the running one by a restart of the VM: a trial boot, once.
+
+  The trial is armed in a file that the boot guard of `env.sh` uses up before the VM starts, so whatever ends the
+  trial before it is committed is followed by the old release, which is still the permanent one.
+  """
+
+  require Logger
+
+  alias Bloom.Deployment.Context
+  alias Bloom.{Config, Error, Metadata, Restarter, TrialBoot}
+
+  @doc "Arms the trial and ends this VM; `Bloom.Deployment.Recovery` goes on in the next one."
+  @spec run(Context.t()) :: {:restarting, Context.t()} | {:error, Error.t()}
+  def run(%Context{root: root, version: version} = context) do
+    with :ok <- allowed(context),
+         :ok <- not_failed_before(context),
+         {:ok, restarter} <- Restarter.detect(),
+         :ok <- TrialBoot.arm(root.path, version, div(Config.get(:trial_timeout_ms), 1000)) do
+      Logger.notice("Bloom restarts the node for a trial of release #{version}")
+      Restarter.restart(restarter)
+      {:restarting, context}
+    end
+  end
+
+  @doc "Ends the trial: the next boot is that of the permanent release."
+  @spec back(Context.t()) :: :restarting | {:error, Error.t()}
+  def back(%Context{root: root, version: version}) do
+    with :ok <- TrialBoot.disarm(root.path),
+         {:ok, restarter} <- Restarter.detect() do
+      Logger.error("Bloom restarts the node: release #{version} did not pass its trial")
+      Restarter.restart(restarter)
+      :restarting
+    end
+  end
+
+  defp allowed(%{opts: opts, plan: plan}) do
+    if opts[:mode] == :hot do
+      {:error,
+       Error.new(
+         :restart_required,
+         "release #{plan.target} needs a restart of the VM: #{Bloom.Plan.explain(plan)}",
+         suggestions: ["switch without mode: :hot; the running release is untouched"]
+       )}
+    else
+      :ok
+    end
+  end
+
+  # Forgotten when the version is removed, as then something else may come under its name.
+  defp not_failed_before(%{opts: opts, version: version}) do
+    if opts[:force],
+      do: :ok,
+      else: with({:ok, history} <- Metadata.get_deployment_history(), do: check(history, version))
+  end
+
+  defp check(history, version) do
+    latest =
+      Enum.find(history, &(&1.version == version and (&1.outcome == :removed or &1.mode == :restart) and &1.outcome))
+
+    if latest && latest.outcome == :taken_back do
+      {:error,
+       Error.new(:failed_trial, "release #{version} did not pass its trial of #{latest.started_at}: #{latest.reason}",
+         suggestions: ["fix it and give it another version, or switch with force: true"]
+       )}
+    else
+      :ok
+    end
+  end
+end

@@ -1,0 +1,28 @@
+defmodule Bloom.Deployment.Step do
+  @moduledoc """
+  One step of a deployment.
+
+  `Bloom.Deployment.Walk` writes to the journal before a step starts and after it has ended. When a later step fails,
+  the steps before it are undone in reverse, and so is the failed one where it says that it happened.
+  """
+
+  alias Bloom.Deployment.Context
+  alias Bloom.Error
+
+  @doc "The step's name in the journal, in `Bloom.status/0` and in logs."
+  @callback name() :: atom()
+
+  @doc """
+  Does the step. `{:restarting, context}` says that it goes on in the next life of the VM, which is about to end.
+  """
+  @callback run(Context.t()) :: {:ok, Context.t()} | {:restarting, Context.t()} | {:error, Error.t()}
+
+  @doc """
+  Whether there is something to undo, told from the node and its files alone: asked after a failure, and after a crash,
+  when nobody knows how far the step came.
+  """
+  @callback happened?(Context.t()) :: boolean()
+
+  @doc "Undoes the step, also when it was left half-way, or undone half-way."
+  @callback undo(Context.t()) :: :ok | :restarting | {:error, Error.t()}
+end

@@ -1,0 +1,25 @@
+defmodule Bloom.Deployment.Steps do
+  @moduledoc "Which steps a deployment has, in order: the one place where a step is added."
+
+  alias Bloom.Config
+  alias Bloom.Deployment.Steps.{Commit, Plan, Probation, Register, Rehearse, Remove, Stage, Switch, Unchecked, Verify}
+
+  @install [Verify, Stage, Plan, Register]
+  @switch [Plan, Rehearse, Switch, Probation, Commit]
+
+  @doc "The steps of an operation."
+  @spec of(Bloom.Deployment.operation()) :: [module()]
+  def of(operation) do
+    if Config.get(:skip_file_checks), do: [Unchecked], else: steps(operation)
+  end
+
+  defp steps(:install), do: @install
+  defp steps(operation) when operation in [:switch, :rollback], do: @switch
+  defp steps(:remove), do: [Remove]
+
+  @doc "The outcome of a deployment that went through."
+  @spec outcome(Bloom.Deployment.operation()) :: :installed | :committed | :removed
+  def outcome(:install), do: :installed
+  def outcome(:remove), do: :removed
+  def outcome(_switch), do: :committed
+end

@@ -1,0 +1,60 @@
+defmodule Bloom.Deployment.Steps.Commit do
+  @moduledoc """
+  Makes the running release the one that boots next, durably.
+
+  The release counts as committed from the moment when `start_erl.data` names it. What is left to do then is done
+  again by whoever comes next, if this walk cannot.
+  """
+
+  @behaviour Bloom.Deployment.Step
+
+  require Logger
+
+  alias Bloom.{DurableFile, LifecycleManager, ReleaseHandler, ReleasesFile, Root}
+
+  @impl true
+  def name, do: :commit
+
+  @impl true
+  def run(%{root: root, version: version} = context) do
+    :ok = ReleasesFile.make_permanent(root.path, version)
+    put_launcher(root, version)
+    LifecycleManager.auto_cleanup(%{root | running: version})
+    {:ok, context}
+  end
+
+  @doc "Whether it has begun: one of the two files names the release that runs."
+  @impl true
+  def happened?(%{root: root, version: version}) do
+    match?({:ok, %{version: ^version}}, ReleaseHandler.running()) and
+      (ReleasesFile.permanent(root.path) == {:ok, version} or
+         match?({:ok, ^version}, ReleasesFile.listed_permanent(root.path)))
+  end
+
+  @impl true
+  def undo(%{root: root}), do: ReleasesFile.follow_start_file(root.path)
+
+  # The launcher of another Mix version, or an overlay in bin/, may differ from release to release. The one that is
+  # there boots every release, so a disk that is full now is no reason to go back.
+  defp put_launcher(root, version) do
+    own = Root.release_path(root, version, "bin")
+
+    for name <- ls(own), File.regular?(Path.join(own, name)) do
+      {from, to} = {Path.join(own, name), Path.join([root.path, "bin", name])}
+      content = File.read!(from)
+
+      if File.read(to) != {:ok, content},
+        do: DurableFile.write!(to, content, Bitwise.band(File.stat!(from).mode, 0o777))
+    end
+  rescue
+    error in File.Error ->
+      Logger.error("Bloom could not put the launcher of #{version} into bin/: #{Exception.message(error)}")
+  end
+
+  defp ls(dir) do
+    case File.ls(dir) do
+      {:ok, names} -> names
+      {:error, :enoent} -> []
+    end
+  end
+end

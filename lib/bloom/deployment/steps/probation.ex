@@ -1,0 +1,99 @@
+defmodule Bloom.Deployment.Steps.Probation do
+  @moduledoc """
+  Has the new release prove itself while the old one is still permanent.
+
+  The checks run at once; then whoever asked for the switch is answered, and the safety monitor watches until
+  `probation_ms` are over, with the critical health checks in between and at the end.
+  """
+
+  @behaviour Bloom.Deployment.Step
+
+  require Logger
+
+  alias Bloom.{Config, Deployment, Error, Plan, SafetyMonitor, TrialBoot, Watchdog}
+  alias Bloom.Deployment.{Context, OldCode, Proof, Status}
+
+  @impl true
+  def name, do: :probation
+
+  @impl true
+  def run(%Context{root: root} = context) do
+    with :ok <- started(),
+         :ok <- Proof.run(context),
+         :ok <- TrialBoot.confirm(root.path) do
+      if context.opts[:wait] != :commit, do: Deployment.answer(:ok)
+      wait_for_old_code(context)
+      watch(context, Config.get(:probation_ms))
+    end
+  end
+
+  @impl true
+  def happened?(_context), do: false
+
+  @impl true
+  def undo(_context), do: :ok
+
+  # A trial begins while the applications are still starting; what hangs there is ended by the boot guard.
+  defp started do
+    case :init.notify_when_started(self()) do
+      :started -> :ok
+      :ok -> receive(do: ({:init, :started} -> :ok))
+    end
+  end
+
+  # Who stays in old code is left alone until the next switch.
+  defp wait_for_old_code(%{plan: nil}), do: :ok
+
+  defp wait_for_old_code(%{plan: plan}) do
+    with {:error, {module, pids}} <- OldCode.clear(Plan.touched(plan), Config.get(:old_code_timeout_ms)) do
+      Logger.warning("Bloom: #{inspect(pids)} still run old code of #{inspect(module)} and are left alone")
+    end
+  end
+
+  defp watch(context, 0), do: {:ok, context}
+
+  defp watch(context, probation_ms) do
+    Status.probation(probation_ms)
+    Watchdog.start()
+
+    try do
+      watching(context, deadline(probation_ms), nil)
+    after
+      SafetyMonitor.stop()
+      Watchdog.stop()
+    end
+  end
+
+  # The monitor may be restarted by its supervisor; it goes on from the baseline that was kept.
+  defp watching(context, deadline, nil) do
+    case SafetyMonitor.start(version: context.version, baseline: context.facts[:baseline]) do
+      {:ok, ref} -> watching(context, deadline, {ref, Process.monitor(SafetyMonitor)})
+      {:error, error} -> {:error, error}
+    end
+  end
+
+  defp watching(context, deadline, {ref, monitor} = watch) do
+    left = deadline - System.monotonic_time(:millisecond)
+
+    receive do
+      {:bloom_safety, ^ref, {:unsafe, reasons}} -> {:error, Error.new(:unsafe, Enum.join(reasons, "; "))}
+      :bloom_cancel -> {:error, Error.new(:cancelled, "cancelled")}
+      {:DOWN, ^monitor, :process, _pid, _reason} -> again(context, deadline)
+    after
+      max(min(left, Config.get(:health_check_interval_ms)), 0) ->
+        with :ok <- Proof.health() do
+          if deadline <= System.monotonic_time(:millisecond),
+            do: {:ok, context},
+            else: watching(context, deadline, watch)
+        end
+    end
+  end
+
+  defp again(context, deadline) do
+    receive after: (100 -> watching(context, deadline, nil))
+  catch
+    :exit, {:noproc, _call} -> again(context, deadline)
+  end
+
+  defp deadline(ms), do: System.monotonic_time(:millisecond) + ms
+end

@@ -1,0 +1,47 @@
+defmodule Bloom.Deployment.Steps.Switch do
+  @moduledoc """
+  Makes the target the running release: while the node runs, or by a restart into a trial of it.
+
+  Either way the old release stays permanent, so a crash from here on boots the old one.
+  """
+
+  @behaviour Bloom.Deployment.Step
+
+  alias Bloom.Deployment.{Context, HotSwitch, RestartSwitch}
+  alias Bloom.{Metadata, ReleaseHandler, SafetyMonitor, SysConfig, TrialBoot}
+
+  @impl true
+  def name, do: :switch
+
+  @impl true
+  def run(%Context{} = context) do
+    mode = if context.opts[:mode] == :restart or context.plan.decision == :restart, do: :restart, else: :hot
+
+    with :ok <- Metadata.update_deployment(context.id, %{mode: mode}),
+         {:ok, context} <- Context.keep_facts(context, %{mode: mode, baseline: SafetyMonitor.baseline()}) do
+      if mode == :hot, do: HotSwitch.run(context), else: RestartSwitch.run(context)
+    end
+  end
+
+  @impl true
+  def happened?(%Context{root: root} = context) do
+    running?(context) or SysConfig.lent?(release_dir(context)) or TrialBoot.state(root.path) != :none
+  end
+
+  @impl true
+  def undo(%Context{root: root} = context) do
+    SysConfig.restore(release_dir(context))
+
+    cond do
+      not running?(context) -> TrialBoot.disarm(root.path)
+      Context.mode(context) == :restart -> RestartSwitch.back(context)
+      true -> HotSwitch.back(context)
+    end
+  end
+
+  @doc "Whether the target is what runs."
+  @spec running?(Context.t()) :: boolean()
+  def running?(%Context{version: version}), do: match?({:ok, %{version: ^version}}, ReleaseHandler.running())
+
+  defp release_dir(%{root: root, version: version}), do: Path.join([root.path, "releases", version])
+end

@@ -1,0 +1,188 @@
+defmodule Bloom.Deployment.Walk do
+  @moduledoc """
+  Walks over the steps of a deployment, journal in hand.
+
+  Every step is written down before it starts and after it has ended. Where one fails, what happened is undone in reverse.
+  Where the journal cannot be written, nothing new is started; undoing goes on without it, as every step can tell from
+  the node itself what there is to undo.
+  """
+
+  require Logger
+
+  alias Bloom.{Config, Error, Metadata}
+  alias Bloom.Deployment.{Context, Status, Steps}
+
+  @type result :: :ok | {:ok, :restarting} | {:error, Error.t()}
+
+  @doc "Starts a deployment in the journal and walks to its end."
+  @spec run(Context.t(), String.t()) :: result()
+  def run(%Context{} = context, requested_by) do
+    context = Context.put_facts(context, %{opts: context.opts})
+
+    deployment = %{
+      operation: context.operation,
+      version: context.version,
+      from_version: context.root.running,
+      requested_by: requested_by,
+      facts: context.facts
+    }
+
+    with {:ok, id} <- Metadata.start_deployment(deployment) do
+      forward(Steps.of(context.operation), %{context | id: id}, [])
+    end
+  end
+
+  @doc "Goes on with `steps`, after `done` (latest first) have been done."
+  @spec forward([module()], Context.t(), [module()]) :: result()
+  def forward([], context, _done) do
+    outcome = Steps.outcome(context.operation)
+    finish(context, outcome, nil)
+    Logger.info("Bloom: #{context.operation} of release #{context.version} ended: #{outcome}")
+    :ok
+  end
+
+  def forward([step | rest], context, done) do
+    Status.stage(step.name())
+
+    with :ok <- not_cancelled(),
+         {:ok, entry} <- Metadata.start_step(context.id, step.name(), :run) do
+      case guarded(step, :run, context) do
+        {:ok, context} ->
+          end_step(step, rest, context, done, entry)
+
+        {:restarting, _context} ->
+          {:ok, :restarting}
+
+        {:error, error, context} ->
+          journal(Metadata.finish_step(entry, {:error, error.message}, context.facts))
+          back([step | done], context, error)
+      end
+    else
+      {:error, error} -> back(done, context, error)
+    end
+  end
+
+  defp end_step(step, rest, context, done, entry) do
+    case Metadata.finish_step(entry, :ok, context.facts) do
+      :ok -> forward(rest, context, [step | done])
+      {:error, error} -> back([step | done], context, error)
+    end
+  end
+
+  @doc "Undoes what happened of `steps`, latest first, and ends the deployment with `error`."
+  @spec back([module()], Context.t(), Error.t()) :: result()
+  def back(steps, context, error) do
+    Status.stage(:undo)
+    Logger.error("Bloom: #{context.operation} of release #{context.version} is undone: #{error.message}")
+
+    case undo(steps, context, []) do
+      {:ok, undone} ->
+        error = told(error, Steps.Switch in undone, context)
+        finish(context, outcome(error), error.message)
+        {:error, error}
+
+      :restarting ->
+        {:ok, :restarting}
+
+      {:error, undo_error} ->
+        error = not_undone(error, undo_error, context)
+        finish(context, :failed, error.message)
+        alert(error, context)
+        {:error, error}
+    end
+  end
+
+  defp undo([], _context, undone), do: {:ok, undone}
+
+  defp undo([step | rest], context, undone) do
+    with true <- guarded(step, :happened?, context),
+         :ok <- undo_step(step, context) do
+      undo(rest, context, [step | undone])
+    else
+      false -> undo(rest, context, undone)
+      :restarting -> :restarting
+      {:error, error, _context} -> {:error, error}
+    end
+  end
+
+  defp undo_step(step, context) do
+    entry = Metadata.start_step(context.id, step.name(), :undo)
+    result = guarded(step, :undo, context)
+
+    with {:ok, entry} <- entry do
+      case result do
+        :ok -> journal(Metadata.finish_step(entry, :ok, nil))
+        {:error, error, _context} -> journal(Metadata.finish_step(entry, {:error, error.message}, nil))
+        :restarting -> :ok
+      end
+    end
+
+    result
+  end
+
+  defp guarded(step, function, context) do
+    with {:error, error} <- apply(step, function, [context]), do: {:error, error, context}
+  catch
+    kind, reason ->
+      text = Exception.format(kind, reason, __STACKTRACE__)
+      Logger.error("Bloom: step #{step.name()} crashed: #{text}")
+      banner = Exception.format_banner(kind, reason, __STACKTRACE__)
+      {:error, Error.new(:step_crashed, "step #{step.name()} crashed: #{banner}", details: %{crash: text}), context}
+  end
+
+  defp not_cancelled do
+    if Status.cancelled?(), do: {:error, Error.new(:cancelled, "cancelled; nothing was changed")}, else: :ok
+  end
+
+  defp told(%Error{code: :cancelled} = error, true, context) do
+    %{error | message: "cancelled: release #{context.version} was taken back, #{context.root.running} runs"}
+  end
+
+  defp told(error, true, context) do
+    Error.new(
+      :taken_back,
+      "release #{context.version} was taken back, #{context.root.running} runs: #{error.message}",
+      details: error.details,
+      suggestions: ["fix the release and install it again"]
+    )
+  end
+
+  defp told(error, false, _context), do: error
+
+  defp outcome(%Error{code: :cancelled}), do: :cancelled
+  defp outcome(%Error{code: :taken_back}), do: :taken_back
+  defp outcome(_error), do: :failed
+
+  defp not_undone(error, undo_error, context) do
+    Error.new(
+      :take_back_failed,
+      "#{context.operation} of release #{context.version} failed (#{error.message}) and could not be undone: " <>
+        undo_error.message,
+      suggestions: ["restart the node: #{context.root.running} is still permanent and boots"]
+    )
+  end
+
+  defp finish(context, outcome, reason), do: journal(Metadata.finish_deployment(context.id, outcome, reason))
+
+  # What could not be written is settled from the node itself when Bloom starts, or before the next deployment.
+  defp journal(:ok), do: :ok
+  defp journal({:error, error}), do: Logger.error("Bloom could not write its journal: #{error.message}")
+
+  defp alert(error, context) do
+    Logger.critical("Bloom: #{Error.to_message(error)}")
+
+    case Config.get(:rollback_failure_callback) do
+      nil -> :ok
+      callback -> spawn(fn -> call(callback, Map.take(error, [:code, :message]), context) end)
+    end
+  end
+
+  defp call({module, function, arguments}, failure, context),
+    do: apply(module, function, [details(failure, context) | arguments])
+
+  defp call(callback, failure, context), do: callback.(details(failure, context))
+
+  defp details(failure, context) do
+    Map.merge(failure, %{operation: context.operation, version: context.version, running: context.root.running})
+  end
+end
