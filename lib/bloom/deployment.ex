@@ -45,7 +45,7 @@ defmodule Bloom.Deployment do
 
   defp audit(operation, version, opts, result) do
     text = with {:error, error} <- result, do: Error.to_message(error)
-    entry = %{who: requested_by(self()), operation: operation, arguments: inspect([version, opts]), result: text(text)}
+    entry = %{who: requested_by(self()), operation: operation, arguments: [version, opts], result: text(text)}
 
     with {:error, error} <- Metadata.audit(entry) do
       Logger.error("Bloom could not write its audit log: #{error.message}")

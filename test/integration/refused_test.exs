@@ -13,7 +13,11 @@ defmodule Bloom.Integration.RefusedTest do
   end
 
   defp state(node) do
-    tree = Map.reject(Node.tree(node.root), fn {path, _digest} -> Path.basename(path) == "relup" end)
+    tree =
+      Map.reject(Node.tree(node.root), fn {path, _digest} ->
+        Path.basename(path) == "relup" or path =~ ~r"^bloom[.]db"
+      end)
+
     {tree, environment(node), Node.eval(node, "Application.spec(:garden, :vsn)"), running(node), Node.os_pid(node)}
   end
 

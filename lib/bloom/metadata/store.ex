@@ -2,8 +2,8 @@ defmodule Bloom.Metadata.Store do
   @moduledoc """
   The open journal of this VM.
 
-  It belongs to no process, so nothing that is killed can take it along: the handle is a persistent term, made at
-  first use and made anew when the file or the native library under it has changed.
+  Nothing that is killed can take it along: the handle is made at first use, kept by a process that does nothing else,
+  and made anew when that is gone, or when the file or the native library under it has changed.
   """
 
   alias Bloom.{Config, Error, Native, Root}
@@ -43,7 +43,7 @@ defmodule Bloom.Metadata.Store do
 
   @doc "Closes the journal; the next call opens it again."
   @spec close() :: :ok
-  def close, do: locked(fn -> forget(:persistent_term.get(__MODULE__, nil)) end)
+  def close, do: locked(fn -> forget(held()) end)
 
   defp run(fun) do
     with {:ok, store} <- handle() do
@@ -67,7 +67,7 @@ defmodule Bloom.Metadata.Store do
   defp handle do
     path = path()
 
-    case :persistent_term.get(__MODULE__, nil) do
+    case held() do
       {^path, store} -> {:ok, store}
       _none_or_other -> locked(fn -> open_unless_open(path) end)
     end
@@ -75,13 +75,13 @@ defmodule Bloom.Metadata.Store do
 
   defp reopen(gone) do
     locked(fn ->
-      with {_path, ^gone} = held <- :persistent_term.get(__MODULE__, nil), do: forget(held)
+      with {_path, ^gone} = held <- held(), do: forget(held)
       open_unless_open(path())
     end)
   end
 
   defp open_unless_open(path) do
-    case :persistent_term.get(__MODULE__, nil) do
+    case held() do
       {^path, store} ->
         {:ok, store}
 
@@ -93,7 +93,7 @@ defmodule Bloom.Metadata.Store do
 
   defp open(path, opener) do
     with {:ok, store} <- opener.(path) do
-      :persistent_term.put(__MODULE__, {path, store})
+      hold({path, store})
       {:ok, store}
     end
   end
@@ -101,8 +101,45 @@ defmodule Bloom.Metadata.Store do
   defp forget(nil), do: :ok
 
   defp forget({_path, store}) do
-    :persistent_term.erase(__MODULE__)
+    :ets.delete(__MODULE__, :held)
     close(store)
+  end
+
+  defp held do
+    if :ets.whereis(__MODULE__) != :undefined, do: lookup()
+  end
+
+  defp lookup do
+    case :ets.lookup(__MODULE__, :held) do
+      [held: held] -> held
+      [] -> nil
+    end
+  rescue
+    # Its holder has just been killed.
+    ArgumentError -> nil
+  end
+
+  # Not a persistent term: OTP 25 frees a resource too often when a native function still has a persistent term of it
+  # while that is erased.
+  defp hold(handle) do
+    if :ets.whereis(__MODULE__) == :undefined, do: start_holder()
+    :ets.insert(__MODULE__, {:held, handle})
+  end
+
+  defp start_holder do
+    caller = self()
+
+    {_pid, ref} =
+      spawn_monitor(fn ->
+        :ets.new(__MODULE__, [:named_table, :public, read_concurrency: true])
+        send(caller, {__MODULE__, self()})
+        receive(do: (:never -> :ok))
+      end)
+
+    receive do
+      {__MODULE__, _pid} -> Process.demonitor(ref, [:flush])
+      {:DOWN, ^ref, :process, _pid, reason} -> exit(reason)
+    end
   end
 
   # What another build of the native library has opened stays open: nobody can close it any more.
