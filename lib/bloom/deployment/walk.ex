@@ -77,7 +77,9 @@ defmodule Bloom.Deployment.Walk do
 
     case undo(steps, context, []) do
       {:ok, undone} ->
-        error = told(error, Steps.Switch in undone, context)
+        # What ended the VM took the switch back with it.
+        switched = if error.code == :interrupted, do: steps, else: undone
+        error = told(error, Steps.Switch in switched, context)
         finish(context, outcome(error), error.message)
         {:error, error}
 
