@@ -33,14 +33,74 @@ defmodule Bloom.Config do
       doc: "Skip everything that needs files and a real release. Only for test suites with the mock."
     ],
     health_checks: [
-      type: :keyword_list,
+      type: {:custom, Bloom.HealthChecker.Check, :entries?, "a keyword list of health checks"},
       default: [],
-      doc: "Health checks by name: functions without arguments or `{module, function, arguments}`."
+      doc: "Health checks by name: `check` or `{check, critical: false}`, see `Bloom.HealthChecker`."
     ],
     health_check_timeout_ms: [
       type: :pos_integer,
       default: 5_000,
       doc: "How long one health check may take, in milliseconds."
+    ],
+    required_applications: [
+      type: {:list, :atom},
+      default: [],
+      doc: "Applications that must be running."
+    ],
+    memory_threshold_bytes: [
+      type: :pos_integer,
+      default: nil,
+      doc: "How much memory the VM may hold. Default: no limit of its own, see `max_memory_ratio`."
+    ],
+    max_memory_ratio: [
+      type: :ratio,
+      default: 0.95,
+      doc: "How much of the container's or service's memory, else of the machine's, may be taken."
+    ],
+    min_processes: [
+      type: :non_neg_integer,
+      default: 10,
+      doc: "How many processes there must be at least."
+    ],
+    max_process_ratio: [
+      type: :ratio,
+      default: 0.9,
+      doc: "How much of the VM's limit of processes may be taken."
+    ],
+    min_disk_space_mb: [
+      type: :non_neg_integer,
+      default: 500,
+      doc: "How much must be free where releases are, in megabytes."
+    ],
+    max_message_queue_length: [
+      type: :pos_integer,
+      default: 100_000,
+      doc: "How many messages may wait for one process."
+    ],
+    max_scheduler_delay_ms: [
+      type: :pos_integer,
+      default: 500,
+      doc: "How long a new process may wait until it runs, in milliseconds."
+    ],
+    max_error_rate_per_minute: [
+      type: :non_neg_integer,
+      default: 10,
+      doc: "How many errors a minute a new release may log while it is on probation, see `Bloom.SafetyMonitor`."
+    ],
+    max_response_time_ms: [
+      type: :pos_integer,
+      default: 5_000,
+      doc: "How long a response probe may take while a new release is on probation, in milliseconds."
+    ],
+    response_probes: [
+      type: {:custom, Bloom.SafetyMonitor.Probe, :entries?, "a keyword list of response probes"},
+      default: [],
+      doc: "What is asked every second, by name: `{module, function, arguments}` or `\"http://127.0.0.1:4000/health\"`."
+    ],
+    response_probe_timeout_ms: [
+      type: :pos_integer,
+      default: 10_000,
+      doc: "After how long a response probe without an answer has failed, in milliseconds."
     ],
     busy_timeout_ms: [
       type: :pos_integer,
@@ -144,10 +204,12 @@ defmodule Bloom.Config do
   defp valid?(:boolean, value), do: is_boolean(value)
   defp valid?(:pos_integer, value), do: is_integer(value) and value > 0
   defp valid?(:non_neg_integer, value), do: is_integer(value) and value >= 0
-  defp valid?(:keyword_list, value), do: Keyword.keyword?(value)
   defp valid?(:callback, value), do: is_function(value, 1)
   defp valid?(:mfa, {module, function, arguments}), do: is_atom(module) and is_atom(function) and is_list(arguments)
   defp valid?(:mfa, _value), do: false
+  defp valid?(:ratio, value), do: is_number(value) and value > 0 and value <= 1
+  defp valid?({:list, type}, value), do: is_list(value) and Enum.all?(value, &valid?(type, &1))
+  defp valid?({:custom, module, function, _what}, value), do: apply(module, function, [value])
 
   defp describe({:or, types}), do: Enum.map_join(types, " or ", &describe/1)
   defp describe(:atom), do: "an atom"
@@ -156,7 +218,9 @@ defmodule Bloom.Config do
   defp describe(:boolean), do: "true or false"
   defp describe(:pos_integer), do: "a positive integer"
   defp describe(:non_neg_integer), do: "an integer that is not negative"
-  defp describe(:keyword_list), do: "a keyword list"
   defp describe(:callback), do: "a function of one argument"
   defp describe(:mfa), do: "{module, function, arguments}"
+  defp describe(:ratio), do: "a number above 0 and up to 1"
+  defp describe({:list, :atom}), do: "a list of atoms"
+  defp describe({:custom, _module, _function, what}), do: what
 end

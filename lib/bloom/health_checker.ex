@@ -2,98 +2,135 @@ defmodule Bloom.HealthChecker do
   @moduledoc """
   Asks the application whether it is well.
 
-  Checks come from the `:health_checks` option and from `register_check/2`. A check is a function without
-  arguments or `{module, function, arguments}`; the latter survives upgrades better, as a function value is
-  tied to the code of the module that made it. It answers `:ok` or `true`, or `false` or `{:error, reason}`.
+  ## Checks
 
-  Checks run at the same time, each in a process of its own with a time limit: one that raises, exits, hangs
-  or answers nonsense has failed, and harms nothing.
+  They come from the option `health_checks` and from `register_check/3`:
+
+      config :bloom,
+        health_checks: [
+          database: {MyApp.Health, :database, []},
+          mail: {{MyApp.Health, :mail, []}, critical: false}
+        ]
+
+      Bloom.HealthChecker.register_check(:cache, &MyApp.Health.cache/0)
+
+  A check is a function without arguments or `{module, function, arguments}`. The latter survives upgrades better: a
+  function value is tied to the code that made it, unless it is a capture such as `&MyApp.Health.cache/0`. A check
+  answers `:ok` or `true`, or `false` or `{:error, reason}`.
+
+  Checks run at the same time, each in a process of its own with a time limit: one that raises, throws, exits, hangs or
+  answers nonsense has failed, and harms nothing.
+
+  A check is critical unless it says otherwise: a release whose critical checks fail after a switch is taken back.
+
+  ## Built in
+
+  | name | passes when | critical |
+  | --- | --- | --- |
+  | `application` | the application that `app_name` or the release names runs | yes |
+  | `required_applications` | those of the option run | yes |
+  | `memory` | the VM holds at most `memory_threshold_bytes`, and at most `max_memory_ratio` of all memory is taken | yes |
+  | `processes` | there are at least `min_processes` | yes |
+  | `process_ratio` | at most `max_process_ratio` of the VM's limit is taken | yes |
+  | `disk` | `min_disk_space_mb` are free where the releases are | no |
+  | `message_queues` | no more than `max_message_queue_length` messages wait for a process | no |
+  | `scheduler_delay` | a new process runs within `max_scheduler_delay_ms` | no |
+
+  Critical are those that a bad release breaks and the old one mends. Going back frees no disk; and a switch itself makes
+  messages wait and keeps schedulers busy for a moment, which would take back good releases. `Bloom.SafetyMonitor`
+  judges schedulers over time instead.
+
+  A check of one's own with the same name takes the place of a built-in one. See `Bloom.HealthChecker.VM` and
+  `Bloom.HealthChecker.Machine` for what each measures; so a built-in check can be made critical:
+
+      config :bloom, health_checks: [disk: {Bloom.HealthChecker.Machine, :disk, []}]
   """
 
-  use GenServer
-
   alias Bloom.Config
+  alias Bloom.HealthChecker.{Check, Machine, VM}
 
-  @type check :: (() -> term()) | {module(), atom(), [term()]}
-  @type result :: %{name: atom(), result: :ok | {:error, String.t()}, duration_ms: non_neg_integer()}
+  @type check :: Bloom.Isolated.code()
+  @type result :: %{
+          name: atom(),
+          critical: boolean(),
+          result: :ok | {:error, String.t()},
+          duration_ms: non_neg_integer()
+        }
 
-  @doc false
-  def start_link(_opts), do: GenServer.start_link(__MODULE__, %{}, name: __MODULE__)
+  @built_in [
+    application: {VM, :application, []},
+    required_applications: {VM, :required_applications, []},
+    memory: {Machine, :memory, []},
+    processes: {VM, :processes, []},
+    process_ratio: {VM, :process_ratio, []},
+    disk: {{Machine, :disk, []}, critical: false},
+    message_queues: {{VM, :message_queues, []}, critical: false},
+    scheduler_delay: {{VM, :scheduler_delay, []}, critical: false}
+  ]
 
-  @doc "Registers a check, in place of one of the same name."
-  @spec register_check(atom(), check()) :: :ok | {:error, String.t()}
-  def register_check(name, check) when is_atom(name) do
-    if check?(check) do
-      GenServer.call(__MODULE__, {:register, name, check})
-    else
-      {:error, "expected a function without arguments or {module, function, arguments}, got: #{inspect(check)}"}
-    end
+  @doc """
+  Registers a check, in place of one of the same name, for as long as the VM lives.
+
+  With `critical: false` it never takes a release back.
+  """
+  @spec register_check(atom(), check(), critical: boolean()) :: :ok | {:error, String.t()}
+  def register_check(name, check, opts \\ []) when is_atom(name) and is_list(opts) do
+    with {:ok, check} <- Check.new(name, {check, opts}), do: :persistent_term.put({__MODULE__, name}, check)
+  end
+
+  @doc "Forgets a check that was registered. A built-in one of the same name is back in its place."
+  @spec unregister_check(atom()) :: :ok
+  def unregister_check(name) when is_atom(name) do
+    :persistent_term.erase({__MODULE__, name})
+    :ok
   end
 
   @doc "Whether all checks pass."
   @spec run_checks() :: boolean()
   def run_checks, do: Enum.all?(results(), &(&1.result == :ok))
 
-  @doc "Whether the checks that decide about a switch pass."
+  @doc "Whether the critical checks pass, which decide about a release after a switch."
   @spec post_switch_health_check() :: boolean()
   def post_switch_health_check, do: verdict() == :ok
 
-  @doc "`:ok`, or in words what failed."
+  @doc "`:ok`, or in words which critical checks failed and why."
   @spec verdict() :: :ok | {:error, String.t()}
   def verdict do
-    case for(%{result: {:error, why}, name: name} <- results(), do: "health check #{name} failed: #{why}") do
+    results = checks() |> Enum.filter(& &1.critical) |> Check.run()
+
+    case for(%{result: {:error, why}, name: name} <- results, do: "health check #{name} failed: #{why}") do
       [] -> :ok
       failures -> {:error, Enum.join(failures, "; ")}
     end
   end
 
-  @doc "Runs all checks; each result has the check's name, what came of it and how long it took in milliseconds."
+  @doc "Runs all checks; each result has its name, what came of it, whether it is critical and how long it took."
   @spec results() :: [result()]
-  def results do
-    timeout = Config.get(:health_check_timeout_ms)
-    checks = Config.get(:health_checks) |> Keyword.merge(registered())
+  def results, do: Check.run(checks())
 
-    checks
-    |> Enum.map(fn {name, check} -> {name, start(check), System.monotonic_time(:millisecond)} end)
-    |> Enum.map(fn {name, running, started} ->
-      result = await(running, started + timeout, timeout)
-      %{name: name, result: result, duration_ms: System.monotonic_time(:millisecond) - started}
+  defp checks do
+    @built_in
+    |> Keyword.merge(Config.get(:health_checks))
+    |> Enum.map(fn {name, entry} ->
+      # Config was validated at the start, but may have been changed since.
+      case Check.new(name, entry) do
+        {:ok, check} -> check
+        {:error, why} -> %Check{name: name, code: {__MODULE__, :unusable, [why]}, critical: true}
+      end
     end)
+    |> replace(registered())
   end
 
-  defp registered, do: GenServer.call(__MODULE__, :registered)
+  @doc false
+  def unusable(why), do: {:error, why}
 
-  defp check?({module, function, arguments}), do: is_atom(module) and is_atom(function) and is_list(arguments)
-  defp check?(check), do: is_function(check, 0)
-
-  defp start(check) do
-    :erlang.spawn_opt(fn -> exit({:checked, judge(call(check))}) end, [:monitor])
+  # In persistent terms, so that no process can take them along when it dies.
+  defp registered do
+    for {{__MODULE__, name}, %Check{name: name} = check} <- :persistent_term.get(), do: check
   end
 
-  defp call({module, function, arguments}), do: apply(module, function, arguments)
-  defp call(check), do: check.()
-
-  defp judge(ok) when ok in [:ok, true], do: :ok
-  defp judge(false), do: {:error, "it answered false"}
-  defp judge({:error, reason}), do: {:error, inspect(reason)}
-  defp judge(other), do: {:error, "it answered #{inspect(other)} instead of :ok, true, false or {:error, reason}"}
-
-  defp await({pid, ref}, deadline, timeout) do
-    receive do
-      {:DOWN, ^ref, :process, ^pid, {:checked, result}} -> result
-      {:DOWN, ^ref, :process, ^pid, reason} -> {:error, Exception.format_exit(reason)}
-    after
-      max(deadline - System.monotonic_time(:millisecond), 0) ->
-        Process.demonitor(ref, [:flush])
-        Process.exit(pid, :kill)
-        {:error, "it did not answer in #{timeout} ms"}
-    end
+  defp replace(checks, registered) do
+    names = MapSet.new(registered, & &1.name)
+    Enum.reject(checks, &(&1.name in names)) ++ Enum.sort_by(registered, & &1.name)
   end
-
-  @impl true
-  def init(checks), do: {:ok, checks}
-
-  @impl true
-  def handle_call({:register, name, check}, _from, checks), do: {:reply, :ok, Map.put(checks, name, check)}
-  def handle_call(:registered, _from, checks), do: {:reply, Enum.to_list(checks), checks}
 end

@@ -1,6 +1,7 @@
 defmodule Bloom.Native do
   @moduledoc """
-  The work that is done in Rust: digests, archives, plans and the journal. The only module that knows there is a NIF.
+  The work that is done in Rust: digests, archives, plans, the journal and questions to the machine. The only module
+  that knows there is a NIF.
 
   Every function that touches files runs on a dirty scheduler and answers `{:error, %Bloom.Error{}}` for whatever
   goes wrong, a bug in the library (`:native_panic`) and a library that cannot be loaded (`:native_not_loaded`)
@@ -81,6 +82,14 @@ defmodule Bloom.Native do
   @typedoc "What was put in place, in order, and what was there already; directories relative to the root."
   @type staged :: %{verified: verified(), placed: [String.t()], shared: [String.t()]}
 
+  @typedoc "Memory in bytes: what there is for this VM, whose limit that is, what is taken, and what the VM holds of it."
+  @type memory :: %{
+          limit: pos_integer(),
+          used: non_neg_integer(),
+          resident: non_neg_integer(),
+          source: :cgroup | :machine
+        }
+
   @doc "The content digest of a directory: 64 hexadecimal digits."
   @spec tree_digest(Path.t()) :: {:ok, String.t()} | {:error, Error.t()}
   def tree_digest(dir), do: dir |> Path.expand() |> nif_tree_digest() |> result()
@@ -144,6 +153,13 @@ defmodule Bloom.Native do
   @doc "Closes the journal. One that is not closed stays open as long as the VM runs."
   @spec store_close(store()) :: :ok | {:error, Error.t()}
   def store_close(store), do: store |> nif_store_close() |> done()
+  @doc "Memory, from the tightest control group that this VM is in, else from the machine."
+  @spec memory() :: {:ok, memory()} | {:error, Error.t()}
+  def memory, do: nif_memory() |> result()
+
+  @doc "Space in bytes on the file system of a path: its size, and what this VM may still write."
+  @spec disk_space(Path.t()) :: {:ok, %{total: non_neg_integer(), free: non_neg_integer()}} | {:error, Error.t()}
+  def disk_space(path), do: path |> Path.expand() |> nif_disk_space() |> result()
 
   @doc "Makes a token for `cancel/1`."
   @spec cancel_token() :: {:ok, token()} | {:error, Error.t()}
@@ -182,6 +198,10 @@ defmodule Bloom.Native do
   def nif_archive_sweep(_root), do: not_loaded()
   @doc false
   def nif_plan(_request), do: not_loaded()
+  @doc false
+  def nif_memory, do: not_loaded()
+  @doc false
+  def nif_disk_space(_path), do: not_loaded()
   @doc false
   def nif_bug(_message), do: not_loaded()
   @doc false

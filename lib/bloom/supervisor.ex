@@ -10,9 +10,6 @@ defmodule Bloom.Supervisor do
   def init(_args) do
     Bloom.Deployment.Status.create()
 
-    Supervisor.init([Bloom.HealthChecker, Bloom.SafetyMonitor, Bloom.Deployment],
-      strategy: :one_for_one,
-      max_restarts: 10
-    )
+    Supervisor.init([Bloom.SafetyMonitor, Bloom.Deployment], strategy: :one_for_one, max_restarts: 10)
   end
 end

@@ -39,8 +39,8 @@ defmodule Bloom.HealthCheckerTest do
   test "a check that raises, throws, exits or hangs has failed and harms nothing" do
     assert {:error, raised} = result(fn -> raise "boom" end)
     assert raised =~ "boom"
-    assert {:error, _} = result(fn -> throw(:ball) end)
-    assert {:error, _} = result(fn -> exit(:gone) end)
+    assert {:error, "it threw :ball"} = result(fn -> throw(:ball) end)
+    assert {:error, "it exited: :gone"} = result(fn -> exit(:gone) end)
     assert {:error, "it did not answer in 200 ms"} = result(fn -> receive(do: (:never -> :ok)) end)
   end
 

@@ -136,6 +136,9 @@ pub enum Error {
     /// The journal.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The operating system keeps to itself what was asked.
+    #[error("the operating system does not tell {0}: see whether /proc is mounted and readable")]
+    Unknown(&'static str),
 }
 
 /// A result of this crate.
@@ -175,6 +178,7 @@ impl Error {
             Self::Term { .. } => "bad_term",
             Self::BadName(..) => "bad_name",
             Self::Store(error) => error.code(),
+            Self::Unknown(_) => "unknown",
         }
     }
 

@@ -1,4 +1,5 @@
-//! What Bloom knows about releases on disk: archives, beams, Erlang terms, upgrade plans, and the journal.
+//! What Bloom knows about releases on disk: archives, beams, Erlang terms, upgrade plans, and the journal; and about the
+//! machine.
 //!
 //! Plain Rust without any BEAM in sight, so that cargo can test, fuzz and benchmark it; `bloom_nif` is the bridge.
 
@@ -8,6 +9,7 @@ pub mod error;
 pub mod manifest;
 pub mod names;
 pub mod plan;
+pub mod probe;
 pub mod stage;
 pub mod store;
 pub mod term;

@@ -13,5 +13,6 @@ mod init;
 mod job;
 mod plan;
 mod plan_map;
+mod probe;
 mod store;
 mod tree;
