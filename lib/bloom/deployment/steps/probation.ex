@@ -13,6 +13,9 @@ defmodule Bloom.Deployment.Steps.Probation do
   alias Bloom.{Config, Deployment, Error, Plan, SafetyMonitor, TrialBoot, Watchdog}
   alias Bloom.Deployment.{Context, OldCode, Proof, Status}
 
+  # Between two attempts to reach a monitor that is being started again.
+  @pause_ms 100
+
   @impl true
   def name, do: :probation
 
@@ -57,7 +60,7 @@ defmodule Bloom.Deployment.Steps.Probation do
     Watchdog.start()
 
     try do
-      watching(context, deadline(probation_ms), nil)
+      watching(context, System.monotonic_time(:millisecond) + probation_ms, nil)
     after
       SafetyMonitor.stop()
       Watchdog.stop()
@@ -68,32 +71,24 @@ defmodule Bloom.Deployment.Steps.Probation do
   defp watching(context, deadline, nil) do
     case SafetyMonitor.start(version: context.version, baseline: context.facts[:baseline]) do
       {:ok, ref} -> watching(context, deadline, {ref, Process.monitor(SafetyMonitor)})
-      {:error, error} -> {:error, error}
+      {:error, error} -> if left(deadline) > 0, do: again(context, deadline), else: {:error, error}
     end
   end
 
   defp watching(context, deadline, {ref, monitor} = watch) do
-    left = deadline - System.monotonic_time(:millisecond)
-
     receive do
       {:bloom_safety, ^ref, {:unsafe, reasons}} -> {:error, Error.new(:unsafe, Enum.join(reasons, "; "))}
       :bloom_cancel -> {:error, Error.new(:cancelled, "cancelled")}
       {:DOWN, ^monitor, :process, _pid, _reason} -> again(context, deadline)
     after
-      max(min(left, Config.get(:health_check_interval_ms)), 0) ->
+      min(left(deadline), Config.get(:health_check_interval_ms)) ->
         with :ok <- Proof.health() do
-          if deadline <= System.monotonic_time(:millisecond),
-            do: {:ok, context},
-            else: watching(context, deadline, watch)
+          if left(deadline) == 0, do: {:ok, context}, else: watching(context, deadline, watch)
         end
     end
   end
 
-  defp again(context, deadline) do
-    receive after: (100 -> watching(context, deadline, nil))
-  catch
-    :exit, {:noproc, _call} -> again(context, deadline)
-  end
+  defp again(context, deadline), do: receive(after: (@pause_ms -> watching(context, deadline, nil)))
 
-  defp deadline(ms), do: System.monotonic_time(:millisecond) + ms
+  defp left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
 end
