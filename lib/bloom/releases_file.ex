@@ -35,6 +35,8 @@ defmodule Bloom.ReleasesFile do
     else
       write!(root, entries)
       restart_release_handler()
+      # It rewrites a tmp_current in place.
+      write!(root, Enum.map(entries, &settled/1))
       Logger.info("Bloom wrote #{path(root)}: #{name} #{vsn} runs")
       :rewritten
     end
@@ -93,40 +95,29 @@ defmodule Bloom.ReleasesFile do
   Makes a release permanent: RELEASES first, then `start_erl.data`, from when on the release is what boots.
 
   Whatever is killed in between, the launcher finds one release or the other, and `reconcile/1` makes RELEASES
-  follow what was booted.
+  follow what was booted. The release handler learns of it by `reload/2`.
   """
-  @spec make_permanent(Path.t(), String.t()) :: :ok
+  @spec make_permanent(Path.t(), String.t()) :: :ok | {:error, Error.t()}
   def make_permanent(root, version) do
     vsn = to_charlist(version)
-    {:ok, entries} = read(root)
 
-    {:release, _name, ^vsn, erts, _libs, _status} = entry = List.keyfind(entries, vsn, 2)
-    others = for other <- entries, do: if(other == entry, do: put_elem(entry, 5, :permanent), else: demote(other))
-    write!(root, others)
-    write_start_file!(root, erts, vsn)
+    with {:ok, entries} <- read(root),
+         {:release, _name, ^vsn, erts, _libs, _status} = entry <- List.keyfind(entries, vsn, 2) do
+      permanent = put_elem(entry, 5, :permanent)
+      write!(root, for(other <- entries, do: if(other == entry, do: permanent, else: demote(other))))
+      write_start_file!(root, erts, vsn)
+    else
+      _damaged -> {:error, Error.new(:releases_damaged, "#{path(root)} is damaged or does not list release #{version}")}
+    end
+  end
 
-    # What `init:restart/0` boots, as `do_make_permanent` in release_handler.erl sets it.
+  @doc "Has the running system know the permanent release: what `init:restart/0` boots, and the release handler."
+  @spec reload(Path.t(), String.t()) :: :ok
+  def reload(root, version) do
+    # As do_make_permanent in release_handler.erl has it.
     dir = Path.join([root, "releases", version])
     :ok = :init.make_permanent(to_charlist(Path.join(dir, "start")), to_charlist(Path.join(dir, "sys")))
     restart_release_handler()
-  end
-
-  @doc "Has RELEASES say again what `start_erl.data` says, where a commit went no further than RELEASES."
-  @spec follow_start_file(Path.t()) :: :ok | {:error, Error.t()}
-  def follow_start_file(root) do
-    with {:ok, version} <- permanent(root), {:ok, entries} <- read(root) do
-      vsn = to_charlist(version)
-
-      write!(
-        root,
-        for(
-          {:release, _, entry_vsn, _, _, _} = entry <- entries,
-          do: if(entry_vsn == vsn, do: put_elem(entry, 5, :permanent), else: demote(entry))
-        )
-      )
-    else
-      :error -> {:error, Error.new(:releases_damaged, "releases/RELEASES or start_erl.data cannot be read")}
-    end
   end
 
   @doc "The version that RELEASES lists as permanent."
@@ -174,8 +165,10 @@ defmodule Bloom.ReleasesFile do
   end
 
   defp demote({:release, name, vsn, erts, libs, :permanent}), do: {:release, name, vsn, erts, libs, :old}
-  defp demote({:release, name, vsn, erts, libs, :tmp_current}), do: {:release, name, vsn, erts, libs, :unpacked}
-  defp demote(entry), do: entry
+  defp demote(entry), do: settled(entry)
+
+  defp settled({:release, name, vsn, erts, libs, :tmp_current}), do: {:release, name, vsn, erts, libs, :unpacked}
+  defp settled(entry), do: entry
 
   # Where the file is missing or names nothing that is there, what booted is what will boot.
   defp permanent_entry(root, name, booted) do

@@ -72,12 +72,19 @@ defmodule Bloom.ReleasesFileTest do
     assert ReleasesFile.permanent(root) == {:ok, "1.0.0"}
   end
 
-  test "a commit that got no further than RELEASES is taken back there", %{tmp_dir: tmp_dir} do
+  test "a release is made permanent in both files, and back", %{tmp_dir: tmp_dir} do
     root = root(tmp_dir, ["1.0.0", "1.1.0"])
-    File.write!(Path.join(root, "releases/start_erl.data"), "13.1.5 1.0.0")
-    listed = [entry("1.1.0", :permanent), entry("1.0.0", :old)]
+    listed = [entry("1.1.0", :unpacked), entry("1.0.0", :permanent)]
     File.write!(Path.join(root, "releases/RELEASES"), :io_lib.format("~p.~n", [listed]))
-    assert :ok = ReleasesFile.follow_start_file(root)
-    assert ReleasesFile.read(root) == {:ok, [entry("1.1.0", :old), entry("1.0.0", :permanent)]}
+    File.write!(Path.join(root, "releases/start_erl.data"), "13.1.5 1.0.0")
+
+    assert :ok = ReleasesFile.make_permanent(root, "1.1.0")
+    assert ReleasesFile.read(root) == {:ok, [entry("1.1.0", :permanent), entry("1.0.0", :old)]}
+    assert ReleasesFile.permanent(root) == {:ok, "1.1.0"}
+
+    assert :ok = ReleasesFile.make_permanent(root, "1.0.0")
+    assert ReleasesFile.listed_permanent(root) == {:ok, "1.0.0"}
+    assert ReleasesFile.permanent(root) == {:ok, "1.0.0"}
+    assert {:error, %Bloom.Error{code: :releases_damaged}} = ReleasesFile.make_permanent(root, "2.0.0")
   end
 end

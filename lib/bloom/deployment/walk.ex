@@ -62,10 +62,11 @@ defmodule Bloom.Deployment.Walk do
     end
   end
 
+  # After the last step there is nothing to go back for: whoever comes next finds it done.
   defp end_step(step, rest, context, done, entry) do
     case Metadata.finish_step(entry, :ok, context.facts) do
-      :ok -> forward(rest, context, [step | done])
-      {:error, error} -> back([step | done], context, error)
+      {:error, error} when rest != [] -> back([step | done], context, error)
+      result -> journal(result) && forward(rest, context, [step | done])
     end
   end
 

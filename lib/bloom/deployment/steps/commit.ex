@@ -17,25 +17,33 @@ defmodule Bloom.Deployment.Steps.Commit do
 
   @impl true
   def run(%{root: root, version: version} = context) do
-    :ok = ReleasesFile.make_permanent(root.path, version)
-    put_launcher(root, version)
-    LifecycleManager.auto_cleanup(%{root | running: version})
-    {:ok, context}
+    with :ok <- ReleasesFile.make_permanent(root.path, version) do
+      follow(root, version)
+      {:ok, context}
+    end
   end
 
   @doc "Whether it has begun: one of the two files names the release that runs."
   @impl true
   def happened?(%{root: root, version: version}) do
     match?({:ok, %{version: ^version}}, ReleaseHandler.running()) and
-      (ReleasesFile.permanent(root.path) == {:ok, version} or
-         match?({:ok, ^version}, ReleasesFile.listed_permanent(root.path)))
+      {:ok, version} in [ReleasesFile.permanent(root.path), ReleasesFile.listed_permanent(root.path)]
   end
 
   @impl true
-  def undo(%{root: root}), do: ReleasesFile.follow_start_file(root.path)
+  def undo(%{root: root}), do: ReleasesFile.make_permanent(root.path, root.running)
 
-  # The launcher of another Mix version, or an overlay in bin/, may differ from release to release. The one that is
-  # there boots every release, so a disk that is full now is no reason to go back.
+  # The release is committed, so nothing of this is a reason to go back.
+  defp follow(root, version) do
+    ReleasesFile.reload(root.path, version)
+    put_launcher(root, version)
+    LifecycleManager.auto_cleanup(%{root | running: version})
+  catch
+    kind, reason ->
+      Logger.error("Bloom: release #{version} is committed, but #{Exception.format(kind, reason, __STACKTRACE__)}")
+  end
+
+  # The launcher of another Mix version, or an overlay in bin/, may differ from release to release.
   defp put_launcher(root, version) do
     own = Root.release_path(root, version, "bin")
 
@@ -46,9 +54,6 @@ defmodule Bloom.Deployment.Steps.Commit do
       if File.read(to) != {:ok, content},
         do: DurableFile.write!(to, content, Bitwise.band(File.stat!(from).mode, 0o777))
     end
-  rescue
-    error in File.Error ->
-      Logger.error("Bloom could not put the launcher of #{version} into bin/: #{Exception.message(error)}")
   end
 
   defp ls(dir) do
