@@ -165,6 +165,19 @@ defmodule Bloom.Config do
     Application.get_env(:bloom, option, Keyword.fetch!(@schema, option)[:default])
   end
 
+  @doc """
+  The value of an option if it is valid, else its default: for those who must not fall over a configuration that
+  came with an upgrade.
+
+      iex> Bloom.Config.get_valid(:max_response_time_ms)
+      5000
+  """
+  @spec get_valid(atom()) :: term()
+  def get_valid(option) do
+    value = get(option)
+    if validate(option, value) == :ok, do: value, else: Keyword.fetch!(@schema, option)[:default]
+  end
+
   @doc "Raises `ArgumentError` with the option's name where the application environment holds a wrong value."
   @spec validate!() :: :ok
   def validate! do

@@ -109,17 +109,29 @@ defmodule Bloom.HealthChecker do
   def results, do: Check.run(checks())
 
   defp checks do
-    @built_in
-    |> Keyword.merge(Config.get(:health_checks))
-    |> Enum.map(fn {name, entry} ->
-      # Config was validated at the start, but may have been changed since.
-      case Check.new(name, entry) do
-        {:ok, check} -> check
-        {:error, why} -> %Check{name: name, code: {__MODULE__, :unusable, [why]}, critical: true}
-      end
-    end)
-    |> replace(registered())
+    case Config.get(:health_checks) do
+      entries when is_list(entries) -> @built_in |> merge(entries) |> replace(registered())
+      other -> [unusable(:health_checks, "expected a keyword list of health checks, got: #{inspect(other)}")]
+    end
   end
+
+  # Config was validated at the start, but an upgrade may have brought another since.
+  defp merge(built_in, entries) do
+    {named, nameless} = Enum.split_with(entries, &match?({name, _check} when is_atom(name), &1))
+    checks = for {name, entry} <- Keyword.merge(built_in, named), do: check(name, entry)
+
+    checks ++
+      for(entry <- nameless, do: unusable(:health_checks, "expected a name and a check, got: #{inspect(entry)}"))
+  end
+
+  defp check(name, entry) do
+    case Check.new(name, entry) do
+      {:ok, check} -> check
+      {:error, why} -> unusable(name, why)
+    end
+  end
+
+  defp unusable(name, why), do: %Check{name: name, code: {__MODULE__, :unusable, [why]}, critical: true}
 
   @doc false
   def unusable(why), do: {:error, why}

@@ -60,7 +60,7 @@ defmodule Bloom.Isolated do
       {:DOWN, ^monitor, :process, _pid, {__MODULE__, outcome}} -> outcome
       {:DOWN, ^monitor, :process, _pid, reason} -> {{:error, ended(reason)}, elapsed(call)}
     after
-      max(div(call.deadline - now(), 1000), 0) ->
+      max(div(call.deadline - now() + 999, 1000), 0) ->
         Process.demonitor(monitor, [:flush])
         Process.exit(call.pid, :kill)
         {{:error, "it did not answer in #{call.timeout} ms"}, elapsed(call)}

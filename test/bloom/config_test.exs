@@ -1,5 +1,5 @@
 defmodule Bloom.ConfigTest do
-  use ExUnit.Case, async: true
+  use ExUnit.Case, async: false
 
   alias Bloom.Config
 
@@ -12,7 +12,20 @@ defmodule Bloom.ConfigTest do
         {:release_handler, Bloom.MockReleaseHandler, "mock"},
         {:skip_file_checks, true, "yes"},
         {:health_checks, [db: {M, :f, []}], %{}},
+        {:health_checks, [db: {{M, :f, []}, critical: false}], [db: {M, :f}]},
         {:health_check_timeout_ms, 1, 0},
+        {:required_applications, [:kernel], ["kernel"]},
+        {:memory_threshold_bytes, 1_073_741_824, 0.5},
+        {:max_memory_ratio, 0.5, 95},
+        {:min_processes, 10, -1},
+        {:max_process_ratio, 1, 0},
+        {:min_disk_space_mb, 0, -1},
+        {:max_message_queue_length, 1, 0},
+        {:max_scheduler_delay_ms, 1, 0},
+        {:max_error_rate_per_minute, 0, -1},
+        {:max_response_time_ms, 1, 0},
+        {:response_probes, [home: "http://127.0.0.1:4000/"], [home: "http://example.org/"]},
+        {:response_probe_timeout_ms, 1, 0},
         {:busy_timeout_ms, 1, 0},
         {:old_code_timeout_ms, 0, -1},
         {:rehearsal, false, nil},
@@ -24,6 +37,13 @@ defmodule Bloom.ConfigTest do
       assert {:error, message} = Config.validate(unquote(option), unquote(Macro.escape(bad)))
       assert message =~ inspect(unquote(option))
     end
+  end
+
+  test "a value that an upgrade has spoilt is the default to those who must not fall over it" do
+    Application.put_env(:bloom, :max_scheduler_delay_ms, :long)
+    on_exit(fn -> Application.delete_env(:bloom, :max_scheduler_delay_ms) end)
+    assert Config.get(:max_scheduler_delay_ms) == :long
+    assert Config.get_valid(:max_scheduler_delay_ms) == 500
   end
 
   test "every option has a type, a default that fits and a description" do

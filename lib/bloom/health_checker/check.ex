@@ -42,7 +42,7 @@ defmodule Bloom.HealthChecker.Check do
   @doc "Runs checks at the same time; results come in their order."
   @spec run([t()]) :: [Bloom.HealthChecker.result()]
   def run(checks) do
-    timeout = Config.get(:health_check_timeout_ms)
+    timeout = Config.get_valid(:health_check_timeout_ms)
 
     checks
     |> Enum.map(&{&1, Isolated.start(&1.code, timeout)})

@@ -13,7 +13,8 @@ defmodule Bloom.HealthChecker.Machine do
   kernel gives back when asked does not count.
   """
   @spec memory() :: :ok | {:error, String.t()}
-  def memory, do: judge_memory(Native.memory(), Config.get(:memory_threshold_bytes), Config.get(:max_memory_ratio))
+  def memory,
+    do: judge_memory(Native.memory(), Config.get_valid(:memory_threshold_bytes), Config.get_valid(:max_memory_ratio))
 
   @doc """
   Judges memory.
@@ -51,7 +52,7 @@ defmodule Bloom.HealthChecker.Machine do
   @doc "The same for the file system of another path."
   @spec disk(Path.t()) :: :ok | {:error, String.t()}
   def disk(path) do
-    required = Config.get(:min_disk_space_mb)
+    required = Config.get_valid(:min_disk_space_mb)
 
     case Native.disk_space(path) do
       {:ok, %{free: free}} when free >= required * @megabyte ->

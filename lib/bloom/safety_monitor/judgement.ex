@@ -38,12 +38,12 @@ defmodule Bloom.SafetyMonitor.Judgement do
   @spec limits() :: map()
   def limits do
     %{
-      errors_per_minute: Config.get(:max_error_rate_per_minute),
-      response_ms: Config.get(:max_response_time_ms),
-      scheduler_delay_ms: Config.get(:max_scheduler_delay_ms),
-      memory_bytes: Config.get(:memory_threshold_bytes),
-      memory_ratio: Config.get(:max_memory_ratio),
-      processes: floor(:erlang.system_info(:process_limit) * Config.get(:max_process_ratio))
+      errors_per_minute: Config.get_valid(:max_error_rate_per_minute),
+      response_ms: Config.get_valid(:max_response_time_ms),
+      scheduler_delay_ms: Config.get_valid(:max_scheduler_delay_ms),
+      memory_bytes: Config.get_valid(:memory_threshold_bytes),
+      memory_ratio: Config.get_valid(:max_memory_ratio),
+      processes: floor(:erlang.system_info(:process_limit) * Config.get_valid(:max_process_ratio))
     }
   end
 

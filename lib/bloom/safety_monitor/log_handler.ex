@@ -41,9 +41,9 @@ defmodule Bloom.SafetyMonitor.LogHandler do
   end
 
   @doc false
-  def log(event, %{config: %{counter: counter}}) do
+  def log(event, handler) do
     # A handler that raises is removed.
-    if not LogEvent.sasl?(event), do: count(event, counter)
+    if not LogEvent.sasl?(event), do: count(event, handler.config.counter)
     :ok
   catch
     _kind, _reason -> :ok

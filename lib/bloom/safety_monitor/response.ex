@@ -19,8 +19,8 @@ defmodule Bloom.SafetyMonitor.Response do
   @doc "Asks all probes; what comes back is for `answered/3`."
   @spec ask(t(), non_neg_integer()) :: t()
   def ask(%__MODULE__{} = response, second) do
-    timeout = Config.get(:response_probe_timeout_ms)
-    Enum.reduce(Config.get(:response_probes), response, &ask(&2, &1, timeout, second))
+    timeout = Config.get_valid(:response_probe_timeout_ms)
+    Enum.reduce(Config.get_valid(:response_probes), response, &ask(&2, &1, timeout, second))
   end
 
   @doc "Takes the end of a process that asked, if it was one, and keeps `most` answers of each probe."
@@ -41,16 +41,23 @@ defmodule Bloom.SafetyMonitor.Response do
     end
   end
 
-  @doc "The answers, and what has been waited for longer than `limit` milliseconds as if it came now."
+  @doc """
+  The answers of the probes that are configured now, and what has been waited for longer than `limit` milliseconds
+  as if it came now.
+  """
   @spec answers(t(), number()) :: %{String.t() => [map()]}
   def answers(%__MODULE__{answers: answers, asked: asked}, limit) do
     late = for {_monitor, call} <- asked, ms = (now() - call.started) / 1000, ms > limit, do: {call, ms}
+
+    configured = Map.new(Config.get_valid(:response_probes), fn {name, _target} -> {Atom.to_string(name), []} end)
 
     late
     |> Enum.sort_by(fn {call, _ms} -> call.started end)
     |> Enum.reduce(answers, fn {%{name: name, at: at}, ms}, answers ->
       Map.update(answers, name, [%{at: at, ms: ms, error: nil}], &[%{at: at, ms: ms, error: nil} | &1])
     end)
+    |> Map.take(Map.keys(configured))
+    |> then(&Map.merge(configured, &1))
   end
 
   @doc false

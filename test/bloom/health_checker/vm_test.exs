@@ -1,0 +1,93 @@
+defmodule Bloom.HealthChecker.VMTest do
+  use ExUnit.Case, async: false
+
+  alias Bloom.HealthChecker.VM
+
+  defp configure(option, value) do
+    Application.put_env(:bloom, option, value)
+    on_exit(fn -> Application.delete_env(:bloom, option) end)
+  end
+
+  describe "the application" do
+    test "passes when it runs, by atom or string, or when no application has the release's name" do
+      assert :ok = VM.application()
+      configure(:app_name, :bloom)
+      assert :ok = VM.application()
+      configure(:app_name, "bloom")
+      assert :ok = VM.application()
+      assert :ok = VM.application("umbrella")
+    end
+
+    test "fails when it is stopped" do
+      configure(:app_name, :bloom)
+      :ok = Application.stop(:bloom)
+      result = VM.application()
+      :ok = Application.start(:bloom)
+      assert {:error, "application bloom does not run"} = result
+    end
+  end
+
+  test "required applications pass when all run, and fail by name" do
+    configure(:required_applications, [:kernel, :logger])
+    assert :ok = VM.required_applications()
+    configure(:required_applications, [:kernel, :no_such_app])
+    assert {:error, "application no_such_app does not run"} = VM.required_applications()
+    configure(:required_applications, [:lost, :found])
+    assert {:error, "applications lost, found do not run"} = VM.required_applications()
+  end
+
+  test "too few processes fail" do
+    assert :ok = VM.processes()
+    configure(:min_processes, 1_000_000)
+    assert {:error, message} = VM.processes()
+    assert message =~ ~r/^there are \d+ processes, at least 1000000 are expected$/
+  end
+
+  test "too many processes fail" do
+    assert :ok = VM.process_ratio()
+    configure(:max_process_ratio, 0.000001)
+    assert {:error, message} = VM.process_ratio()
+    assert message =~ ~r/^there are \d+ processes of \d+ that the VM allows, limit 0%$/
+  end
+
+  describe "message queues" do
+    setup do
+      configure(:max_message_queue_length, 5000)
+      pid = spawn(fn -> receive(do: (:stop -> :ok)) end)
+      on_exit(fn -> Process.exit(pid, :kill) end)
+      %{pid: pid}
+    end
+
+    test "fail by the name of the process, or its id", %{pid: pid} do
+      assert :ok = VM.message_queues()
+      for message <- 1..5001, do: send(pid, message)
+      assert {:error, message} = VM.message_queues()
+      assert message =~ "5001 messages wait for #{inspect(pid)}"
+
+      Process.register(pid, :lazy_reader)
+      assert {:error, "5001 messages wait for :lazy_reader, limit 5000"} = VM.message_queues()
+    end
+
+    test "are looked at in bounded time, whatever there is" do
+      parent = self()
+
+      crowd =
+        spawn(fn ->
+          pids = for _each <- 1..100_000, do: spawn_link(fn -> receive(do: (:stop -> :ok)) end)
+          send(parent, {:ready, length(pids)})
+          receive(do: (:stop -> exit(:shutdown)))
+        end)
+
+      on_exit(fn -> Process.exit(crowd, :kill) end)
+      assert_receive {:ready, 100_000}, 60_000
+      {microseconds, :ok} = :timer.tc(&VM.message_queues/0)
+      assert microseconds < 2_000_000
+    end
+  end
+
+  test "the delay of schedulers passes here, and is one that can be failed" do
+    assert :ok = VM.scheduler_delay()
+    assert {:error, "a new process waits 7 ms until it runs, limit 5 ms"} = VM.judge_delay([9000, 7000, 1], 5)
+    assert :ok = VM.judge_delay([9000, 5000, 1], 5)
+  end
+end
