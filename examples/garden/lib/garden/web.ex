@@ -44,6 +44,7 @@ defmodule Garden.Web do
 
   defp answer("/version", _query), do: {"200 OK", System.fetch_env!("RELEASE_VSN")}
   defp answer("/water", %{"bed" => bed}), do: {"200 OK", to_string(Garden.Beds.water(bed))}
+  defp answer("/health", _query), do: {"200 OK", to_string(Garden.Health.look())}
   defp answer("/beds", _query), do: {"200 OK", to_string(Garden.Beds.total())}
   defp answer("/describe", _query), do: {"200 OK", Garden.Describe.describe(%Garden.Rose{})}
   defp answer("/seeds", _query), do: {"200 OK", Enum.join(GardenSeeds.stock(), " ")}

@@ -1,10 +1,14 @@
 import Config
 
+port = String.to_integer(System.get_env("GARDEN_PORT", "4080"))
+
 config :garden,
-  port: String.to_integer(System.get_env("GARDEN_PORT", "4080")),
+  port: port,
   owner: System.get_env("GARDEN_OWNER", "nobody"),
   season: "summer"
 
 config :bloom,
   health_checks: [garden: {Garden.Health, :check, []}],
-  probation_ms: String.to_integer(System.get_env("GARDEN_PROBATION_MS", "300"))
+  probation_ms: String.to_integer(System.get_env("GARDEN_PROBATION_MS", "300")),
+  response_probes: [look: "http://127.0.0.1:#{port}/health"],
+  max_response_time_ms: 1000
