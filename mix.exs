@@ -36,7 +36,7 @@ defmodule Bloom.MixProject do
       links: %{"GitHub" => "https://github.com/brandocms/bloom"},
       # Without the tests and the fuzz targets of the crates, which may have built gigabytes beside them.
       files:
-        ~w(lib guides native/mix native/bloom_core/src native/bloom_core/Cargo.toml native/bloom_nif) ++
+        ~w(lib priv guides native/mix native/bloom_core/src native/bloom_core/Cargo.toml native/bloom_nif) ++
           ~w(Cargo.toml Cargo.lock mix.exs README.md CHANGELOG.md LICENSE)
     ]
   end

@@ -137,6 +137,16 @@ defmodule Bloom.Config do
       default: 120_000,
       doc: "How long a release on trial may take after a restart until its checks have passed, in milliseconds."
     ],
+    restarted_by: [
+      type: :string,
+      default: nil,
+      doc: "What starts the node again when it ends, in words, where it is neither systemd nor heart."
+    ],
+    restart_stop_timeout_ms: [
+      type: :pos_integer,
+      default: 30_000,
+      doc: "How long the node may take to stop for a restart before it is killed, in milliseconds."
+    ],
     rollback_failure_callback: [
       type: {:or, [:callback, :mfa]},
       default: nil,

@@ -84,6 +84,14 @@ defmodule Bloom.Deployment do
   @spec await_settled() :: :ok
   def await_settled, do: GenServer.call(__MODULE__, :await_settled, :infinity)
 
+  @doc "Returns when the server has answered; one that is being started again is none that hangs."
+  @spec await_responsive() :: :ok
+  def await_responsive do
+    GenServer.call(__MODULE__, :responsive, :infinity)
+  catch
+    :exit, _not_there -> :ok
+  end
+
   @impl true
   def init(nil) do
     # The driver of a server that was killed goes on, and ends what was begun.
@@ -112,6 +120,8 @@ defmodule Bloom.Deployment do
   end
 
   def handle_call({:run, _operation, _version, _opts}, _from, state), do: {:reply, {:error, in_progress()}, state}
+
+  def handle_call(:responsive, _from, state), do: {:reply, :ok, state}
 
   def handle_call(:await_settled, from, %{recovering: true} = state) do
     {:noreply, %{state | waiters: [from | state.waiters]}}

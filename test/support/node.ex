@@ -24,9 +24,10 @@ defmodule Bloom.Test.Node do
   @doc """
   Starts the deployed release and waits until it answers over HTTP.
 
-  `env` is added to its environment. Returns `{:error, output}` where it ends instead.
+  `env` is added to its environment; with `restart: true` it is started again whenever it ends, as a service manager does
+  it. Returns `{:error, output}` where it ends instead.
   """
-  @spec start(Path.t(), env: [{String.t(), String.t()}]) :: {:ok, t()} | {:error, String.t()}
+  @spec start(Path.t(), env: [{String.t(), String.t()}], restart: boolean()) :: {:ok, t()} | {:error, String.t()}
   def start(root, opts \\ []) do
     ensure_distribution()
     id = System.unique_integer([:positive])
@@ -41,7 +42,7 @@ defmodule Bloom.Test.Node do
     ]
 
     Node.set_cookie(node, root |> Path.join("releases/COOKIE") |> File.read!() |> String.to_atom())
-    {:ok, server} = GenServer.start_link(__MODULE__, {root, env})
+    {:ok, server} = GenServer.start_link(__MODULE__, {root, env, Keyword.get(opts, :restart, false)})
     handle = %__MODULE__{server: server, root: root, node: node, http_port: http_port}
 
     case await_http(handle, System.monotonic_time(:millisecond) + @start_timeout_ms) do
@@ -85,6 +86,34 @@ defmodule Bloom.Test.Node do
   @doc "Stops the node, hard with `:kill`, and waits until it is gone."
   @spec stop(t(), :term | :kill) :: :ok
   def stop(node, signal \\ :term), do: GenServer.call(node.server, {:stop, signal}, 30_000)
+
+  @doc "Kills the VM of a node that is started again, and waits until it serves again."
+  @spec kill(t()) :: :ok | :error
+  def kill(node) do
+    starts = starts(node)
+    :ok = GenServer.call(node.server, :kill)
+    await_start(node, starts + 1)
+  end
+
+  @doc "How often the node was started."
+  @spec starts(t()) :: pos_integer()
+  def starts(node), do: GenServer.call(node.server, :starts)
+
+  @doc "Waits until a node that is started again was started so many times, and serves."
+  @spec await_start(t(), pos_integer()) :: :ok | :error
+  def await_start(node, starts) do
+    deadline = System.monotonic_time(:millisecond) + 2 * @start_timeout_ms
+
+    with :ok <- await_starts(node, starts, deadline), do: await_http(node, deadline)
+  end
+
+  defp await_starts(node, starts, deadline) do
+    cond do
+      starts(node) >= starts -> :ok
+      System.monotonic_time(:millisecond) > deadline -> :error
+      true -> receive(after: (20 -> await_starts(node, starts, deadline)))
+    end
+  end
 
   @doc "Has the VM start again inside its operating system process (`init:restart`) and waits until it serves."
   @spec restart_inside(t()) :: :ok
@@ -158,9 +187,12 @@ defmodule Bloom.Test.Node do
   end
 
   @impl true
-  def init({root, env}) do
+  def init({root, env, restart}) do
     Process.flag(:trap_exit, true)
+    {:ok, launch(%{root: root, env: env, restart: restart, starts: 0, log: [], ended: false})}
+  end
 
+  defp launch(%{root: root, env: env} = state) do
     port =
       Port.open({:spawn_executable, Path.join(root, "bin/garden")}, [
         :binary,
@@ -173,7 +205,7 @@ defmodule Bloom.Test.Node do
 
     # The launcher execs its way to the VM.
     {:os_pid, os_pid} = Port.info(port, :os_pid)
-    {:ok, %{port: port, os_pid: os_pid, log: [], ended: false}}
+    Map.merge(state, %{port: port, os_pid: os_pid, starts: state.starts + 1})
   end
 
   # What this VM was started with is not for the release, but for where epmd is.
@@ -193,13 +225,20 @@ defmodule Bloom.Test.Node do
     {:reply, state.ended, state}
   end
 
-  def handle_call({:stop, signal}, _from, state), do: {:reply, :ok, stop_process(state, signal)}
+  def handle_call({:stop, signal}, _from, state), do: {:reply, :ok, stop_process(%{state | restart: false}, signal)}
+
+  def handle_call(:kill, _from, state) do
+    signal(state, :kill)
+    {:reply, :ok, state}
+  end
+
+  def handle_call(:starts, _from, state), do: {:reply, state.starts, state}
 
   @impl true
   def handle_info(message, state), do: {:noreply, handle_output(message, state)}
 
   @impl true
-  def terminate(_reason, state), do: stop_process(state, :kill)
+  def terminate(_reason, state), do: stop_process(%{state | restart: false}, :kill)
 
   defp receive_output(state, ms) do
     receive do
@@ -210,17 +249,20 @@ defmodule Bloom.Test.Node do
   end
 
   defp handle_output({port, {:data, data}}, %{port: port} = state), do: %{state | log: [state.log | data]}
+  defp handle_output({port, {:exit_status, _status}}, %{port: port, restart: true} = state), do: launch(state)
   defp handle_output({port, {:exit_status, _status}}, %{port: port} = state), do: %{state | ended: true}
   defp handle_output(_other, state), do: state
 
   defp stop_process(%{ended: true} = state, _signal), do: state
 
   defp stop_process(state, signal) do
-    System.cmd("kill", [if(signal == :kill, do: "-KILL", else: "-TERM"), to_string(state.os_pid)],
-      stderr_to_stdout: true
-    )
-
+    signal(state, signal)
     await_end(state)
+  end
+
+  defp signal(state, signal) do
+    name = if signal == :kill, do: "-KILL", else: "-TERM"
+    System.cmd("kill", [name, to_string(state.os_pid)], stderr_to_stdout: true)
   end
 
   defp await_end(%{ended: true} = state), do: state

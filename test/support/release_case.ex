@@ -3,6 +3,7 @@ defmodule Bloom.Test.ReleaseCase do
   A test case on a real release: garden, deployed and started by its own launcher, on loopback.
 
       @tag garden: "1.1.0"          # what is started, 1.0.0 by default
+      @tag restart: true            # started again whenever it ends
       test "…", %{node: node} do
   """
 
@@ -25,7 +26,7 @@ defmodule Bloom.Test.ReleaseCase do
     root = Path.join(System.tmp_dir!(), "bloom-garden-#{System.pid()}-#{System.unique_integer([:positive])}")
     on_exit(fn -> File.rm_rf!(root) end)
     Node.deploy(Garden.archive(Map.get(context, :garden, "1.0.0")), root)
-    {:ok, node} = Node.start(root, env: Map.get(context, :env, []))
+    {:ok, node} = Node.start(root, env: Map.get(context, :env, []), restart: Map.get(context, :restart, false))
     %{node: node, root: root}
   end
 

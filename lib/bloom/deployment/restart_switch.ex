@@ -16,7 +16,7 @@ defmodule Bloom.Deployment.RestartSwitch do
   def run(%Context{root: root, version: version} = context) do
     with :ok <- allowed(context),
          :ok <- not_failed_before(context),
-         {:ok, restarter} <- Restarter.detect(),
+         {:ok, restarter} <- restarter(context),
          :ok <- TrialBoot.arm(root.path, version, div(Config.get(:trial_timeout_ms), 1000)) do
       Logger.notice("Bloom restarts the node for a trial of release #{version}")
       Restarter.restart(restarter)
@@ -32,6 +32,13 @@ defmodule Bloom.Deployment.RestartSwitch do
       Logger.error("Bloom restarts the node: release #{version} did not pass its trial")
       Restarter.restart(restarter)
       :restarting
+    end
+  end
+
+  defp restarter(%{plan: plan}) do
+    with {:error, error} <- Restarter.detect() do
+      why = if plan.reasons == [], do: "", else: " (#{Bloom.Plan.explain(plan)})"
+      {:error, %{error | message: "release #{plan.target} needs a restart of the VM#{why}, and #{error.message}"}}
     end
   end
 

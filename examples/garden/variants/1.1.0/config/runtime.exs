@@ -10,5 +10,6 @@ config :garden,
 config :bloom,
   health_checks: [garden: {Garden.Health, :check, []}],
   probation_ms: String.to_integer(System.get_env("GARDEN_PROBATION_MS", "300")),
+  restarted_by: System.get_env("GARDEN_RESTARTED_BY"),
   response_probes: [look: "http://127.0.0.1:#{port}/health"],
   max_response_time_ms: 1000

@@ -1,0 +1,112 @@
+defmodule Bloom.Restarter do
+  @moduledoc """
+  What starts the node again when it ends: without it a restart would be a stop.
+
+  In this order: what the option `restarted_by` declares, heart, systemd. A container's restart policy cannot be seen
+  from inside and has to be declared.
+  """
+
+  alias Bloom.{Config, Error, Root}
+  alias Bloom.Release.BootGuard
+
+  @typedoc "`status` is the exit status with which the VM has to end to be started again."
+  @type t :: %{by: :declared | :heart | :systemd, what: String.t(), status: non_neg_integer()}
+
+  @doc "Finds out what starts the node again."
+  @spec detect() :: {:ok, t()} | {:error, Error.t()}
+  def detect do
+    cond do
+      what = Config.get(:restarted_by) -> {:ok, %{by: :declared, what: what, status: 0}}
+      heart?() -> {:ok, %{by: :heart, what: "heart", status: 0}}
+      unit = systemd_unit() -> systemd(unit, show(unit))
+      true -> {:error, nothing("nothing is known that starts the node again when it ends")}
+    end
+  end
+
+  @doc """
+  Ends the VM, in order, so that it is started again.
+
+  Returns at once; the applications are being stopped then. A VM that has not ended after `restart_stop_timeout_ms` is
+  killed from outside.
+  """
+  @spec restart(t()) :: :ok
+  def restart(%{by: by, status: status}) do
+    kill_later(div(Config.get(:restart_stop_timeout_ms) + 999, 1000))
+    if by == :heart, do: :init.reboot(), else: :init.stop(status)
+  end
+
+  @doc """
+  What systemd says of a unit's `Restart=` setting.
+
+      iex> {:ok, restarter} = Bloom.Restarter.systemd("garden.service", "always")
+      iex> {restarter.by, restarter.status}
+      {:systemd, 0}
+      iex> {:ok, restarter} = Bloom.Restarter.systemd("garden.service", "on-failure")
+      iex> restarter.status
+      1
+      iex> {:error, error} = Bloom.Restarter.systemd("garden.service", "no")
+      iex> error.message
+      "systemd does not start garden.service again when it ends (Restart=no)"
+  """
+  @spec systemd(String.t(), String.t()) :: {:ok, t()} | {:error, Error.t()}
+  def systemd(unit, "always"), do: {:ok, %{by: :systemd, what: unit, status: 0}}
+  def systemd(unit, "on-failure"), do: {:ok, %{by: :systemd, what: unit, status: 1}}
+
+  def systemd(unit, other) do
+    {:error, nothing("systemd does not start #{unit} again when it ends (Restart=#{other})")}
+  end
+
+  @doc """
+  The systemd unit in the text of `/proc/self/cgroup`.
+
+      iex> Bloom.Restarter.unit("0::/system.slice/garden.service\\n")
+      "garden.service"
+      iex> Bloom.Restarter.unit("0::/user.slice/session-1.scope\\n")
+      nil
+  """
+  @spec unit(String.t()) :: String.t() | nil
+  def unit(cgroup) do
+    cgroup |> String.split(["/", "\n"], trim: true) |> Enum.reverse() |> Enum.find(&String.ends_with?(&1, ".service"))
+  end
+
+  # heart restarts what HEART_COMMAND says; the boot guard has made that safe.
+  defp heart?, do: Process.whereis(:heart) != nil and System.get_env("HEART_COMMAND", "") != ""
+
+  defp systemd_unit do
+    with id when is_binary(id) <- System.get_env("INVOCATION_ID"), {:ok, cgroup} <- File.read("/proc/self/cgroup") do
+      unit(cgroup)
+    else
+      _no_systemd -> nil
+    end
+  end
+
+  defp show(unit) do
+    {output, _status} = System.cmd("systemctl", ["show", "--property=Restart", "--value", unit], stderr_to_stdout: true)
+    String.trim(output)
+  rescue
+    error in ErlangError -> "unknown: systemctl #{error.original}"
+  end
+
+  defp kill_later(seconds) do
+    script = BootGuard.watchdog(Path.join([Root.path(), "releases", System.fetch_env!("RELEASE_VSN")]))
+
+    {_output, 0} =
+      System.cmd("/bin/sh", [
+        "-c",
+        ~S(sh "$0" "$1" "$2" </dev/null >/dev/null 2>&1 &),
+        script,
+        System.pid(),
+        "#{seconds}"
+      ])
+
+    :ok
+  end
+
+  defp nothing(message) do
+    Error.new(:no_restarter, message,
+      suggestions: [
+        "set Restart=always in the systemd unit, run with heart, or declare config :bloom, restarted_by: \"…\""
+      ]
+    )
+  end
+end
