@@ -17,6 +17,11 @@ defmodule Bloom.Config do
       default: nil,
       doc: "Directory where archives are looked for. Default: `releases` in the release's root."
     ],
+    app_root: [
+      type: :string,
+      default: nil,
+      doc: "Directory of Bloom's journal, `bloom.db`. Default: the release's root; without a release it is in memory."
+    ],
     release_handler: [
       type: :module,
       default: Bloom.ReleaseHandler.OTP,

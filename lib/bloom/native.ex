@@ -1,6 +1,6 @@
 defmodule Bloom.Native do
   @moduledoc """
-  The work that is done in Rust: digests, archives and plans. The only module that knows there is a NIF.
+  The work that is done in Rust: digests, archives, plans and the journal. The only module that knows there is a NIF.
 
   Every function that touches files runs on a dirty scheduler and answers `{:error, %Bloom.Error{}}` for whatever
   goes wrong, a bug in the library (`:native_panic`) and a library that cannot be loaded (`:native_not_loaded`)
@@ -32,6 +32,15 @@ defmodule Bloom.Native do
 
   @typedoc "What `cancel/1` takes."
   @opaque token :: reference()
+
+  @typedoc "An open journal. One of another build of the library is refused with an `ArgumentError`."
+  @opaque store :: reference()
+
+  @typedoc "What a journal holds; text and blobs are both binaries."
+  @type value :: nil | integer() | float() | binary()
+
+  @typedoc "A parameter of a statement; a plain binary is text."
+  @type param :: value() | {:blob, binary()}
 
   @typedoc "Who is told how far it is and what stops it; both may be left out."
   @type watch :: %{
@@ -116,6 +125,26 @@ defmodule Bloom.Native do
   @spec plan(map()) :: {:ok, map()} | {:error, Error.t()}
   def plan(request), do: request |> nif_plan() |> result()
 
+  @doc "Opens the journal, making it where there is none; `:memory:` is one that nothing else sees."
+  @spec store_open(Path.t()) :: {:ok, store()} | {:error, Error.t()}
+  def store_open(path), do: path |> store_path() |> nif_store_open(false) |> result()
+
+  @doc "Opens the journal, making it where there is none although a damaged one lies aside."
+  @spec store_start_anew(Path.t()) :: {:ok, store()} | {:error, Error.t()}
+  def store_start_anew(path), do: path |> store_path() |> nif_store_open(true) |> result()
+
+  @doc "Runs one statement and answers its rows."
+  @spec store_query(store(), String.t(), [param()]) :: {:ok, [[value()]]} | {:error, Error.t()}
+  def store_query(store, sql, params), do: store |> nif_store_query({sql, params}) |> result()
+
+  @doc "Runs all statements or none and answers the rows of each; what is answered is on the disk."
+  @spec store_transaction(store(), [{String.t(), [param()]}]) :: {:ok, [[[value()]]]} | {:error, Error.t()}
+  def store_transaction(store, statements), do: store |> nif_store_transaction(statements) |> result()
+
+  @doc "Closes the journal. One that is not closed stays open as long as the VM runs."
+  @spec store_close(store()) :: :ok | {:error, Error.t()}
+  def store_close(store), do: store |> nif_store_close() |> done()
+
   @doc "Makes a token for `cancel/1`."
   @spec cancel_token() :: {:ok, token()} | {:error, Error.t()}
   def cancel_token, do: nif_cancel_token() |> result()
@@ -156,9 +185,20 @@ defmodule Bloom.Native do
   @doc false
   def nif_bug(_message), do: not_loaded()
   @doc false
+  def nif_store_open(_path, _anew), do: not_loaded()
+  @doc false
+  def nif_store_query(_store, _statement), do: not_loaded()
+  @doc false
+  def nif_store_transaction(_store, _statements), do: not_loaded()
+  @doc false
+  def nif_store_close(_store), do: not_loaded()
+  @doc false
   def nif_cancel_token, do: not_loaded()
   @doc false
   def nif_cancel(_token), do: not_loaded()
+
+  defp store_path(":memory:"), do: nil
+  defp store_path(path), do: Path.expand(path)
 
   defp expect(opts), do: %{name: opts[:name], version: opts[:version]}
   defp watch(opts), do: %{progress: opts[:progress], cancel: opts[:cancel]}

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::beam::BeamError;
+use crate::store::StoreError;
 use crate::term::TermError;
 
 /// Everything that can go wrong, each with a stable code (see [`Error::code`]).
@@ -132,6 +133,9 @@ pub enum Error {
     /// A name or version that cannot be one.
     #[error("{0:?} cannot be a {1} of a release: use letters, digits, dots, dashes, plus signs and underscores")]
     BadName(String, &'static str),
+    /// The journal.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// A result of this crate.
@@ -170,6 +174,7 @@ impl Error {
             Self::Beam { .. } => "bad_beam",
             Self::Term { .. } => "bad_term",
             Self::BadName(..) => "bad_name",
+            Self::Store(error) => error.code(),
         }
     }
 

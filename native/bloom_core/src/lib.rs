@@ -1,4 +1,4 @@
-//! What Bloom knows about releases on disk: archives, beams, Erlang terms and upgrade plans.
+//! What Bloom knows about releases on disk: archives, beams, Erlang terms, upgrade plans, and the journal.
 //!
 //! Plain Rust without any BEAM in sight, so that cargo can test, fuzz and benchmark it; `bloom_nif` is the bridge.
 
@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod names;
 pub mod plan;
 pub mod stage;
+pub mod store;
 pub mod term;
 pub mod tree;
 

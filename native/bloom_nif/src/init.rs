@@ -1,7 +1,8 @@
 //! How the VM finds the functions, and how another build of the library takes over in a running VM.
 //!
 //! What `rustler::init!` writes, with an upgrade callback. The library keeps no state between calls, so there is
-//! nothing to hand over: tokens of the old build stay what they are to the old build and are refused by the new one.
+//! nothing to hand over: tokens and journals of the old build stay what they are to the old build and are refused by the new
+//! one.
 
 use std::sync::OnceLock;
 
@@ -12,6 +13,7 @@ use rustler::codegen_runtime::{
 use rustler::{Env, Nif, Term};
 
 use crate::cancel::Token;
+use crate::store::Journal;
 
 /// `Bloom.Native` knows this answer.
 const OTHER_VERSION: c_int = 2;
@@ -62,8 +64,13 @@ unsafe extern "C" fn upgrade(
     unsafe { load(env, data, info) }
 }
 
-/// The name of the type is this library's alone, as two builds are loaded side by side during an upgrade.
 fn register(env: Env<'_>, _info: Term<'_>) -> bool {
-    let name = format!("Bloom.Native.Token-{:p}", &raw const ENTRY).leak();
-    ResourceRegistration::new::<Token>().with_name(name).register(env).is_ok()
+    let token = ResourceRegistration::new::<Token>().with_name(own_name("Token"));
+    let store = ResourceRegistration::new::<Journal>().with_name(own_name("Store"));
+    token.register(env).is_ok() && store.register(env).is_ok()
+}
+
+/// The name of a type is this library's alone, as two builds are loaded side by side during an upgrade.
+fn own_name(of: &str) -> &'static str {
+    format!("Bloom.Native.{of}-{:p}", &raw const ENTRY).leak()
 }

@@ -13,4 +13,5 @@ mod init;
 mod job;
 mod plan;
 mod plan_map;
+mod store;
 mod tree;

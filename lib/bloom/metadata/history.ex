@@ -1,0 +1,56 @@
+defmodule Bloom.Metadata.History do
+  @moduledoc "The deployments that were, and what follows from them."
+
+  alias Bloom.Error
+  alias Bloom.Metadata.{Journal, Store}
+
+  @doc false
+  def unfinished do
+    with {:ok, deployments} <- Journal.select("WHERE outcome IS NULL ORDER BY id DESC LIMIT 1", []) do
+      {:ok, List.first(deployments)}
+    end
+  end
+
+  @doc false
+  def all(limit), do: Journal.select("ORDER BY id DESC LIMIT ?1", [limit])
+
+  @doc false
+  def one(id) do
+    case Journal.select("WHERE id = ?1", [id]) do
+      {:ok, [deployment]} -> {:ok, deployment}
+      {:ok, []} -> {:error, Error.new(:not_in_journal, "There is no deployment #{id}")}
+      {:error, error} -> {:error, error}
+    end
+  end
+
+  @doc false
+  def rollback_target do
+    committed =
+      "SELECT operation, from_version FROM deployments " <>
+        "WHERE outcome = 'committed' AND operation IN ('switch', 'rollback') ORDER BY id"
+
+    with {:ok, rows} <- Store.query(committed), do: rows |> replay() |> top()
+  end
+
+  @doc """
+  The versions that a rollback goes back to, one after the other.
+
+      iex> Bloom.Metadata.History.replay([["switch", "1.0.0"], ["switch", "1.1.0"], ["rollback", "1.2.0"]])
+      ["1.0.0"]
+  """
+  @spec replay([[String.t()]]) :: [String.t()]
+  def replay(rows) do
+    Enum.reduce(rows, [], fn
+      ["switch", nil], stack -> stack
+      ["switch", from], stack -> [from | stack]
+      ["rollback", _from], stack -> Enum.drop(stack, 1)
+    end)
+  end
+
+  defp top([version | _older]), do: {:ok, version}
+
+  defp top([]) do
+    {:error,
+     Error.new(:no_rollback_target, "There is no release to roll back to", suggestions: ["switch to a version by name"])}
+  end
+end

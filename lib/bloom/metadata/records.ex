@@ -1,0 +1,50 @@
+defmodule Bloom.Metadata.Records do
+  @moduledoc "Records beside the journal: migrations and backups of a version, and who asked for what."
+
+  alias Bloom.Error
+  alias Bloom.Metadata.{Rows, Store}
+
+  @audited 10_000
+
+  @doc "Saves a record of a version in one of the tables `migrations` and `backups`."
+  @spec save(String.t(), String.t(), map()) :: :ok | {:error, Error.t()}
+  def save(table, version, info) when table in ["migrations", "backups"] do
+    insert = "INSERT INTO #{table} (version, info, saved_at) VALUES (?1, ?2, ?3)"
+    with {:ok, []} <- Store.query(insert, [version, Rows.blob(info), now()]), do: :ok
+  end
+
+  @doc "The records of a version, newest first."
+  @spec all(String.t(), String.t()) :: {:ok, [map()]} | {:error, Error.t()}
+  def all(table, version) when table in ["migrations", "backups"] do
+    select = "SELECT info FROM #{table} WHERE version = ?1 ORDER BY id DESC"
+    with {:ok, rows} <- Store.query(select, [version]), do: Rows.map(rows, fn [info] -> Rows.term(info) end)
+  end
+
+  @doc false
+  def audit(%{who: who, operation: operation, arguments: arguments, result: result}) do
+    insert = "INSERT INTO audit (at, who, operation, arguments, result) VALUES (?1, ?2, ?3, ?4, ?5)"
+    values = [now(), Rows.text(who), to_string(operation), Rows.blob(arguments), Rows.blob(result)]
+    forget = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1"
+    with {:ok, [[], []]} <- Store.transaction([{insert, values}, {forget, [@audited]}]), do: :ok
+  end
+
+  @doc false
+  def get_audit(limit) do
+    select = "SELECT id, at, who, operation, arguments, result FROM audit ORDER BY id DESC LIMIT ?1"
+
+    with {:ok, rows} <- Store.query(select, [limit]) do
+      Rows.map(rows, fn [id, at, who, operation, arguments, result] ->
+        %{
+          id: id,
+          at: Rows.time(at),
+          who: who,
+          operation: operation,
+          arguments: Rows.term(arguments),
+          result: Rows.term(result)
+        }
+      end)
+    end
+  end
+
+  defp now, do: System.system_time(:microsecond)
+end
