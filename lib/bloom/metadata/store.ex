@@ -43,7 +43,7 @@ defmodule Bloom.Metadata.Store do
 
   @doc "Closes the journal; the next call opens it again."
   @spec close() :: :ok
-  def close, do: locked(fn -> forget(:persistent_term.get(__MODULE__, nil)) end)
+  def close, do: locked(fn -> forget(held()) end)
 
   defp run(fun) do
     with {:ok, store} <- handle() do
@@ -67,7 +67,7 @@ defmodule Bloom.Metadata.Store do
   defp handle do
     path = path()
 
-    case :persistent_term.get(__MODULE__, nil) do
+    case held() do
       {^path, store} -> {:ok, store}
       _none_or_other -> locked(fn -> open_unless_open(path) end)
     end
@@ -75,13 +75,13 @@ defmodule Bloom.Metadata.Store do
 
   defp reopen(gone) do
     locked(fn ->
-      with {_path, ^gone} = held <- :persistent_term.get(__MODULE__, nil), do: forget(held)
+      with {_path, ^gone} = held <- held(), do: forget(held)
       open_unless_open(path())
     end)
   end
 
   defp open_unless_open(path) do
-    case :persistent_term.get(__MODULE__, nil) do
+    case held() do
       {^path, store} ->
         {:ok, store}
 
@@ -91,11 +91,20 @@ defmodule Bloom.Metadata.Store do
     end
   end
 
+  # Every handle is a persistent term of its own and stays one, as OTP 25 crashes where such a term is erased while
+  # another process is in the native library with it. What is replaced is the number of the one in use.
   defp open(path, opener) do
     with {:ok, store} <- opener.(path) do
-      :persistent_term.put(__MODULE__, {path, store})
+      number = System.unique_integer([:positive])
+      :persistent_term.put({__MODULE__, number}, {path, store})
+      :persistent_term.put(__MODULE__, number)
       {:ok, store}
     end
+  end
+
+  defp held do
+    with number when number != nil <- :persistent_term.get(__MODULE__, nil),
+         do: :persistent_term.get({__MODULE__, number})
   end
 
   defp forget(nil), do: :ok
