@@ -138,15 +138,17 @@ defmodule Bloom.NativeTest do
 
     output =
       in_another_vm(one, """
-      {:ok, digest} = Bloom.Native.tree_digest("#{dir}")
+      {:ok, digest} = Bloom.Native.tree_digest("#{two}")
       {:ok, token} = Bloom.Native.cancel_token()
+      Application.put_env(:bloom, :app_root, "#{Path.join(dir, "one")}")
+      :ok = Bloom.Metadata.save_migration_info("1.1.0", %{})
 
       for ebin <- [~c"#{two}", ~c"#{one}", ~c"#{two}"] do
         true = :code.replace_path(:bloom, ebin)
         true = :code.soft_purge(Bloom.Native)
         {:module, Bloom.Native} = :code.load_file(Bloom.Native)
         true = List.starts_with?(:code.which(Bloom.Native), ebin)
-        {:ok, ^digest} = Bloom.Native.tree_digest("#{dir}")
+        {:ok, ^digest} = Bloom.Native.tree_digest("#{two}")
         {:ok, ours} = Bloom.Native.cancel_token()
         {:error, %{code: :io}} = Bloom.Native.archive_verify("missing", %{cancel: ours})
 
@@ -155,7 +157,11 @@ defmodule Bloom.NativeTest do
         rescue
           ArgumentError -> IO.puts("old token refused")
         end
+
+        :ok = Bloom.Metadata.save_migration_info("1.1.0", %{})
       end
+
+      {:ok, [_, _, _, _]} = Bloom.Metadata.get_migration_info("1.1.0")
       """)
 
     assert length(String.split(output, "old token refused")) == 4

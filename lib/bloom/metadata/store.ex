@@ -2,8 +2,8 @@ defmodule Bloom.Metadata.Store do
   @moduledoc """
   The open journal of this VM.
 
-  Nothing that is killed can take it along: the handle is made at first use, kept by a process that does nothing else,
-  and made anew when that is gone, or when the file or the native library under it has changed.
+  It belongs to no process, so nothing that is killed can take it along: the handle is a persistent term, made at
+  first use and made anew when the file or the native library under it has changed.
   """
 
   alias Bloom.{Config, Error, Native, Root}
@@ -91,55 +91,27 @@ defmodule Bloom.Metadata.Store do
     end
   end
 
+  # Every handle is a persistent term of its own and stays one, as OTP 25 crashes where such a term is erased while
+  # another process is in the native library with it. What is replaced is the number of the one in use.
   defp open(path, opener) do
     with {:ok, store} <- opener.(path) do
-      hold({path, store})
+      number = System.unique_integer([:positive])
+      :persistent_term.put({__MODULE__, number}, {path, store})
+      :persistent_term.put(__MODULE__, number)
       {:ok, store}
     end
+  end
+
+  defp held do
+    with number when number != nil <- :persistent_term.get(__MODULE__, nil),
+         do: :persistent_term.get({__MODULE__, number})
   end
 
   defp forget(nil), do: :ok
 
   defp forget({_path, store}) do
-    :ets.delete(__MODULE__, :held)
+    :persistent_term.erase(__MODULE__)
     close(store)
-  end
-
-  defp held do
-    if :ets.whereis(__MODULE__) != :undefined, do: lookup()
-  end
-
-  defp lookup do
-    case :ets.lookup(__MODULE__, :held) do
-      [held: held] -> held
-      [] -> nil
-    end
-  rescue
-    # Its holder has just been killed.
-    ArgumentError -> nil
-  end
-
-  # Not a persistent term: OTP 25 frees a resource too often when a native function still has a persistent term of it
-  # while that is erased.
-  defp hold(handle) do
-    if :ets.whereis(__MODULE__) == :undefined, do: start_holder()
-    :ets.insert(__MODULE__, {:held, handle})
-  end
-
-  defp start_holder do
-    caller = self()
-
-    {_pid, ref} =
-      spawn_monitor(fn ->
-        :ets.new(__MODULE__, [:named_table, :public, read_concurrency: true])
-        send(caller, {__MODULE__, self()})
-        receive(do: (:never -> :ok))
-      end)
-
-    receive do
-      {__MODULE__, _pid} -> Process.demonitor(ref, [:flush])
-      {:DOWN, ^ref, :process, _pid, reason} -> exit(reason)
-    end
   end
 
   # What another build of the native library has opened stays open: nobody can close it any more.

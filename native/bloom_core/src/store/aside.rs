@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What SQLite keeps beside a file of its own.
-const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Renames the journal and what belongs to it, and answers its new path.
 ///
@@ -33,18 +33,20 @@ pub fn keep_orphans(store: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(kept))
 }
 
-/// The latest journal, or part of one, that lies aside.
+/// What lies aside, the latest: a journal where there is one, else what is left of one.
 pub fn latest(store: &Path) -> io::Result<Option<PathBuf>> {
     let prefix = with(store, ".damaged-");
     let Some(prefix) = prefix.file_name() else { return Ok(None) };
     let mut kept = None;
     for entry in fs::read_dir(directory(store))? {
         let name = entry?.file_name();
-        if name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
-            kept = kept.max(Some(name));
+        let bytes = name.as_encoded_bytes();
+        if bytes.starts_with(prefix.as_encoded_bytes()) {
+            let journal = !COMPANIONS.iter().any(|companion| bytes.ends_with(companion.as_bytes()));
+            kept = kept.max(Some((journal, name)));
         }
     }
-    Ok(kept.map(|name| store.with_file_name(name)))
+    Ok(kept.map(|(_journal, name)| store.with_file_name(name)))
 }
 
 /// Makes renames in the journal's directory known after a power cut.

@@ -36,11 +36,15 @@ impl Lock {
 
     /// Waits until nobody else holds it.
     pub fn hold(&self) -> Result<Held<'_>> {
+        self.hold_within(PATIENCE)
+    }
+
+    fn hold_within(&self, patience: Duration) -> Result<Held<'_>> {
         let started = Instant::now();
         loop {
             match self.file.try_lock() {
                 Ok(()) => return Ok(Held(&self.file)),
-                Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) if started.elapsed() < patience => thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => return Err(StoreError::Busy(self.store.clone())),
                 Err(TryLockError::Error(error)) => return Err(error::file(&self.store)(error)),
             }
@@ -52,5 +56,22 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         // Fails only for a file that is not open, and this one is.
         let _ = self.0.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_also_within_a_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("bloom.db");
+        let (one, other) = (Lock::open(&store).unwrap(), Lock::open(&store).unwrap());
+        let held = one.hold().unwrap();
+        let refused = other.hold_within(Duration::from_millis(5)).err().unwrap();
+        assert_eq!(refused.code(), "store_busy");
+        drop(held);
+        assert!(other.hold_within(Duration::from_millis(5)).is_ok());
     }
 }

@@ -21,6 +21,9 @@ pub enum Missing {
     Make,
 }
 
+/// The size of SQLite's header.
+const SMALLEST: u64 = 100;
+
 /// Which file a path means: device and inode.
 pub type Identity = (u64, u64);
 
@@ -69,7 +72,7 @@ fn resolve_missing(path: &Path, missing: Missing) -> Result<()> {
     match aside::latest(path).map_err(error::file(path))? {
         Some(kept) => Err(StoreError::Damaged {
             path: path.to_owned(),
-            why: format!("it, or what is left of it, is kept as {}", kept.display()),
+            why: format!("what is left of it is kept as {}", kept.display()),
         }),
         None => Ok(()),
     }
@@ -105,49 +108,54 @@ fn make(path: &Path, making: &Path) -> Result<()> {
 }
 
 fn connect(path: &Path) -> Result<Connection> {
-    let mut connection = raw(path)?;
-    let fit = prepare(&mut connection, path)?;
-    match fit {
-        Fit::Fits => Ok(connection),
-        Fit::NeedsSchema(needed) => {
-            Err(StoreError::Newer { path: path.to_owned(), needed, known: schema::known(STEPS) })
-        }
-        Fit::NotAJournal => {
-            Err(StoreError::Damaged { path: path.to_owned(), why: "it is not a journal of Bloom".into() })
-        }
+    // SQLite takes a file without a header for a new one, and writes to it.
+    if fs::metadata(path).map_err(error::file(path))?.len() < SMALLEST {
+        return Err(StoreError::Damaged { path: path.to_owned(), why: "it is empty".into() });
     }
-}
-
-fn prepare(connection: &mut Connection, path: &Path) -> Result<Fit> {
-    // SQLite opens for reading what it may not write.
+    let mut connection = raw(path)?;
+    // What it may not write it opens for reading.
     if connection.is_readonly(MAIN_DB).map_err(|error| failed(path, &error))? {
         return Err(StoreError::ReadOnly { path: path.to_owned(), why: "the file is read-only".into() });
     }
-    let checked = settings(connection).and_then(|mode| Ok((mode, quick_check(connection)?)));
-    match checked.map_err(|error| error::sqlite(connection, path, &error))? {
-        (_, Some(why)) => Err(StoreError::Damaged { path: path.to_owned(), why }),
-        (mode, None) if mode == "wal" => {
-            schema::fit(connection, STEPS).map_err(|error| error::sqlite(connection, path, &error))
-        }
-        _ => {
-            let why = "its file system has no shared memory for SQLite's WAL".into();
-            Err(StoreError::Failed { path: path.to_owned(), why })
+    let found = settle(&mut connection).map_err(|error| error::sqlite(&connection, path, &error))?;
+    let path = path.to_owned();
+    match found {
+        Found::Sound => Ok(connection),
+        Found::Damaged(why) => Err(StoreError::Damaged { path, why }),
+        Found::Other(Fit::NeedsSchema(needed)) => Err(StoreError::Newer { path, needed, known: schema::known(STEPS) }),
+        Found::Other(_) => Err(StoreError::Damaged { path, why: "it is not a journal of Bloom".into() }),
+        Found::NoWal => {
+            Err(StoreError::Failed { path, why: "its file system has no shared memory for SQLite's WAL".into() })
         }
     }
 }
 
-/// Answers the journal mode.
-fn settings(connection: &Connection) -> rusqlite::Result<String> {
+enum Found {
+    Sound,
+    Damaged(String),
+    Other(Fit),
+    NoWal,
+}
+
+/// Writes nothing to a file before it is known to be sound and a journal.
+fn settle(connection: &mut Connection) -> rusqlite::Result<Found> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     // The last one to close would remove the WAL, and cannot see that another build of this library still uses it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // What it takes on macOS to reach the disk; nothing elsewhere.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    Ok(mode)
+    if let Some(why) = quick_check(connection)? {
+        return Ok(Found::Damaged(why));
+    }
+    let fit = schema::fit(connection, STEPS)?;
+    if fit != Fit::Fits {
+        return Ok(Found::Other(fit));
+    }
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    Ok(if mode == "wal" { Found::Sound } else { Found::NoWal })
 }
 
 /// The first thing that is wrong with the file's structure.

@@ -125,3 +125,67 @@ fn advance(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> 
     transaction.pragma_update(None, "user_version", known(steps))?;
     transaction.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEXT: &str = "ALTER TABLE deployments ADD COLUMN colour TEXT; CREATE TABLE extra (id INTEGER PRIMARY KEY)";
+
+    fn journal(steps: &[&str]) -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        create(&mut connection, steps).unwrap();
+        let insert =
+            "INSERT INTO deployments (operation, version, facts, started_at) VALUES ('switch', '1.1.0', x'', 1)";
+        connection.execute(insert, []).unwrap();
+        connection
+    }
+
+    fn newer() -> Vec<&'static str> {
+        [STEPS, &[NEXT]].concat()
+    }
+
+    #[test]
+    fn an_old_journal_gets_what_is_new_and_keeps_what_it_has() {
+        let mut connection = journal(STEPS);
+        assert_eq!(fit(&mut connection, &newer()).unwrap(), Fit::Fits);
+        assert_eq!(version(&connection).unwrap(), known(STEPS) + 1);
+        let row: (String, Option<String>) =
+            connection.query_row("SELECT version, colour FROM deployments", [], |row| row.try_into()).unwrap();
+        assert_eq!(row, ("1.1.0".into(), None));
+    }
+
+    #[test]
+    fn a_step_that_fails_changes_nothing() {
+        let mut connection = journal(STEPS);
+        let broken = [STEPS, &["CREATE TABLE extra (id INTEGER)", "no SQL"]].concat();
+        assert!(fit(&mut connection, &broken).is_err());
+        assert_eq!(version(&connection).unwrap(), known(STEPS));
+        assert!(connection.prepare("SELECT * FROM extra").is_err());
+        assert_eq!(fit(&mut connection, &newer()).unwrap(), Fit::Fits);
+    }
+
+    #[test]
+    fn a_newer_journal_is_written_by_an_older_bloom() {
+        let mut connection = journal(&newer());
+        assert_eq!(fit(&mut connection, STEPS).unwrap(), Fit::Fits);
+        assert_eq!(version(&connection).unwrap(), known(STEPS) + 1);
+    }
+
+    #[test]
+    fn a_newer_journal_may_ask_for_a_newer_bloom() {
+        let needed = known(STEPS) + 1;
+        let mut connection = journal(&newer());
+        connection.execute("UPDATE meta SET value = ?1 WHERE key = 'oldest_writer'", [needed]).unwrap();
+        assert_eq!(fit(&mut connection, STEPS).unwrap(), Fit::NeedsSchema(needed));
+        assert_eq!(fit(&mut connection, &newer()).unwrap(), Fit::Fits);
+    }
+
+    #[test]
+    fn what_is_no_journal_is_told_apart() {
+        let mut foreign = Connection::open_in_memory().unwrap();
+        foreign.execute_batch("CREATE TABLE notes (text TEXT); PRAGMA user_version = 1").unwrap();
+        assert_eq!(fit(&mut foreign, STEPS).unwrap(), Fit::NotAJournal);
+        assert_eq!(fit(&mut Connection::open_in_memory().unwrap(), STEPS).unwrap(), Fit::NotAJournal);
+    }
+}
