@@ -10,7 +10,8 @@ defmodule Bloom.HealthChecker.Machine do
 
   The VM may hold `memory_threshold_bytes`. Of the memory of the tightest control group (a container, a systemd
   service; version 1 or 2), else of the machine, `max_memory_ratio` may be taken by anybody. Cache that the
-  kernel gives back when asked does not count.
+  kernel gives back when asked does not count. Where the operating system tells nothing, as without `/proc`, what the VM
+  itself has allocated is all there is to judge.
   """
   @spec memory() :: :ok | {:error, String.t()}
   def memory,
@@ -38,6 +39,16 @@ defmodule Bloom.HealthChecker.Machine do
     if memory.used > memory.limit * ratio do
       taken = "#{percent(memory.used / memory.limit)} of the #{megabytes(memory.limit)} MB of #{owner(memory.source)}"
       {:error, "#{taken} are taken, limit #{percent(ratio)}"}
+    else
+      :ok
+    end
+  end
+
+  def judge_memory({:error, %Error{code: :unknown}}, threshold, _ratio) do
+    held = :erlang.memory(:total)
+
+    if is_integer(threshold) and held > threshold do
+      {:error, "the VM has allocated #{megabytes(held)} MB of memory, limit #{megabytes(threshold)} MB"}
     else
       :ok
     end

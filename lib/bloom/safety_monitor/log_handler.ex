@@ -43,7 +43,8 @@ defmodule Bloom.SafetyMonitor.LogHandler do
   @doc false
   def log(event, handler) do
     # A handler that raises is removed.
-    if not LogEvent.sasl?(event), do: count(event, handler.config.counter)
+    %{config: %{counter: counter}} = handler
+    if not LogEvent.sasl?(event), do: count(event, counter)
     :ok
   catch
     _kind, _reason -> :ok

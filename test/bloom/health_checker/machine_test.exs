@@ -24,9 +24,15 @@ defmodule Bloom.HealthChecker.MachineTest do
       assert message =~ ~r/^\d+% of the \d+ MB of the (machine|container or service) are taken, limit 0%$/
     end
 
-    test "fails when the operating system does not tell" do
-      assert {:error, "no /proc: mount it"} =
-               Machine.judge_memory({:error, Error.new(:unknown, "no /proc", suggestions: ["mount it"])}, nil, 0.95)
+    test "is what the VM has allocated where the operating system does not tell" do
+      unknown = {:error, Error.new(:unknown, "no /proc")}
+      assert :ok = Machine.judge_memory(unknown, nil, 0.95)
+      assert {:error, "the VM has allocated " <> _} = Machine.judge_memory(unknown, 1, 0.95)
+    end
+
+    test "fails when it could not even be asked" do
+      broken = {:error, Error.new(:native_not_loaded, "not loaded", suggestions: ["build it"])}
+      assert {:error, "not loaded: build it"} = Machine.judge_memory(broken, nil, 0.95)
     end
 
     test "is what the VM really holds" do

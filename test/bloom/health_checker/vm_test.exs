@@ -78,11 +78,16 @@ defmodule Bloom.HealthChecker.VMTest do
           receive(do: (:stop -> exit(:shutdown)))
         end)
 
-      on_exit(fn -> Process.exit(crowd, :kill) end)
+      # Others look at message queues after this.
+      on_exit(fn -> Process.exit(crowd, :kill) && scattered() end)
       assert_receive {:ready, 100_000}, 60_000
       {microseconds, :ok} = :timer.tc(&VM.message_queues/0)
       assert microseconds < 2_000_000
     end
+  end
+
+  defp scattered do
+    if :erlang.system_info(:process_count) > 10_000, do: receive(after: (10 -> scattered()))
   end
 
   test "the delay of schedulers passes here, and is one that can be failed" do
