@@ -12,7 +12,7 @@ defmodule Demo.Show do
     result
   end
 
-  defp verdict({:error, why}) when is_binary(why), do: "refused: #{why}"
+  defp verdict({:error, why}) when is_binary(why), do: "no: #{why |> String.split("\n") |> hd()}"
   defp verdict({:error, why}), do: "failed: #{inspect(why)}"
   defp verdict(_done), do: "done"
 

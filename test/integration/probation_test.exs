@@ -88,6 +88,22 @@ defmodule Bloom.Integration.ProbationTest do
     assert reason =~ "health check late failed"
   end
 
+  test "errors under load take the release back by themselves", %{node: node} do
+    :ok = install(node, "1.3.0-noisy")
+
+    {:ok, load} =
+      Load.during(node.http_port, fn ->
+        :ok = switch(node, "1.3.0-noisy", [])
+        await_idle(node)
+      end)
+
+    assert load.failures == []
+    assert Node.get(node, "/version") == "1.0.0"
+    assert Node.get(node, "/beds") == Integer.to_string(load.watered)
+    assert %{outcome: :taken_back, reason: reason} = last_deployment(node)
+    assert reason =~ ~r/was taken back, 1\.0\.0 runs: \d+ errors in the \d+ s since the switch, limit 10 a minute/
+  end
+
   test "the process that walks is killed: another one takes the release back", %{node: node} do
     watered = for _ <- 1..3, do: Node.get(node, "/water?bed=north")
     :ok = switch(node, "1.1.0", [])

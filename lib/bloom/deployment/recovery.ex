@@ -6,7 +6,7 @@ defmodule Bloom.Deployment.Recovery do
   taken effect is finished, a release on trial goes on to its probation, everything else is undone.
   """
 
-  alias Bloom.{Config, DurableFile, Error, Metadata, Native, ReleasesFile, Root, SysConfig}
+  alias Bloom.{Config, DurableFile, Error, Metadata, Native, ReleasesFile, Root, SysConfig, TrialBoot}
   alias Bloom.Deployment.{Context, Status, Steps, Walk}
 
   @doc """
@@ -97,11 +97,9 @@ defmodule Bloom.Deployment.Recovery do
 
   defp how(context, nil), do: "#{context.operation} of release #{context.version} was interrupted before its first step"
 
-  defp how(%{facts: %{mode: :restart}} = context, %{step: :switch}) do
-    "release #{context.version} did not come up on its trial"
-  end
-
   defp how(context, %{step: step}) do
-    "#{context.operation} of release #{context.version} was interrupted in step #{step}"
+    if Context.mode(context) == :restart and TrialBoot.state(context.root.path) != :none,
+      do: "release #{context.version} did not come up on its trial",
+      else: "#{context.operation} of release #{context.version} was interrupted in step #{step}"
   end
 end
