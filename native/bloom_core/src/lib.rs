@@ -6,10 +6,12 @@
 pub mod archive;
 pub mod beam;
 pub mod error;
+pub mod inventory;
 pub mod manifest;
 pub mod names;
 pub mod plan;
 pub mod probe;
+mod rel;
 pub mod stage;
 pub mod store;
 pub mod term;

@@ -15,6 +15,9 @@ use crate::tree;
 /// The newest format that this version reads and the one it writes.
 pub const FORMAT: u32 = 1;
 
+/// The name of the file, in the directory of its release.
+pub const MANIFEST: &str = "bloom.json";
+
 /// Whose code an application is, which decides how its changes are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,7 +155,7 @@ impl Manifest {
     /// Where the manifest of a version lies below the root.
     #[must_use]
     pub fn path(version: &Version) -> String {
-        format!("releases/{version}/bloom.json")
+        format!("releases/{version}/{MANIFEST}")
     }
 
     /// What it says of a file.

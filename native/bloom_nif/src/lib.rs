@@ -10,6 +10,7 @@ mod bug;
 mod cancel;
 mod failure;
 mod init;
+mod inventory;
 mod job;
 mod plan;
 mod plan_map;

@@ -38,7 +38,7 @@ fn read_beam<T>(path: &Path, read: impl FnOnce(Beam<'_>) -> std::result::Result<
 }
 
 /// Reads a file of one Erlang term.
-pub(super) fn read_term(path: &Path) -> Result<Term> {
+pub(crate) fn read_term(path: &Path) -> Result<Term> {
     let bytes = read_up_to(path, text::MAX_BYTES as u64)?;
     text::parse(&bytes).map_err(|source| Error::Term { path: path.to_owned(), source })
 }

@@ -49,6 +49,7 @@ use crate::manifest::Kind;
 use crate::names::Version;
 
 pub use appup::Appup;
+pub(crate) use files::read_term;
 
 /// What the node runs and what it is to run.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ use super::{About, Request, Verdict};
 use crate::beam::ModuleMd5;
 use crate::error::Result;
 use crate::manifest::{Application, Manifest};
+use crate::rel::Rel;
 use crate::term::Term;
 
 /// Applications without which Bloom cannot switch.
@@ -87,30 +88,15 @@ fn check_rel(release_dir: &Path, manifest: &Manifest, verdict: &mut Verdict) {
     let expected: HashSet<_> =
         header.applications.iter().map(|app| (app.name.as_str().to_owned(), app.version.as_str().to_owned())).collect();
 
-    if rel_parts(&rel).is_none_or(|(name, version, erts, apps)| {
-        name != header.name.as_str()
-            || version != header.version.as_str()
-            || erts != header.erts_version.as_str()
-            || apps != expected
+    if Rel::of(&rel).is_none_or(|rel| {
+        rel.name != header.name.as_str()
+            || rel.version != header.version.as_str()
+            || rel.erts != header.erts_version.as_str()
+            || rel.apps != expected
     }) {
         let message = format!("{} does not say what the manifest says: build the release again", path.display());
         verdict.refuse("rel_mismatch", message, About::Release);
     }
-}
-
-type RelParts = (String, String, String, HashSet<(String, String)>);
-
-/// Name, version, ERTS version and applications of `{release,{Name,Vsn},{erts,Erts},[{App,Vsn,…}]}`.
-fn rel_parts(rel: &Term) -> Option<RelParts> {
-    let [tag, name, erts, apps] = rel.as_tuple()? else { return None };
-    let [name, version] = name.as_tuple()? else { return None };
-    let [_, erts] = erts.as_tuple()? else { return None };
-    let apps = apps.as_list()?.iter().map(|app| {
-        let app = app.as_tuple()?;
-        Some((app.first()?.as_atom()?.to_owned(), app.get(1)?.as_text()?))
-    });
-    (tag.as_atom()? == "release").then_some(())?;
-    Some((name.as_text()?, version.as_text()?, erts.as_text()?, apps.collect::<Option<_>>()?))
 }
 
 fn check_required(manifest: &Manifest, verdict: &mut Verdict) {
