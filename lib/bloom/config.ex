@@ -153,6 +153,21 @@ defmodule Bloom.Config do
       doc:
         "Called with a map (`:code`, `:message`, `:operation`, `:version`, `:running`) when a release could not be taken back."
     ],
+    auto_cleanup_enabled: [
+      type: :boolean,
+      default: true,
+      doc: "Remove old releases before an installation and after a commit, see `Bloom.LifecycleManager`."
+    ],
+    release_retention_count: [
+      type: :pos_integer,
+      default: 5,
+      doc: "How many releases a cleanup keeps, latest first, beside those that are never removed."
+    ],
+    disk_space_warning_threshold: [
+      type: :percent,
+      default: 85,
+      doc: "From how many percent of the disk on Bloom warns in the log."
+    ],
     include_error_suggestions: [
       type: :boolean,
       default: true,
@@ -231,6 +246,7 @@ defmodule Bloom.Config do
   defp valid?(:mfa, {module, function, arguments}), do: is_atom(module) and is_atom(function) and is_list(arguments)
   defp valid?(:mfa, _value), do: false
   defp valid?(:ratio, value), do: is_number(value) and value > 0 and value <= 1
+  defp valid?(:percent, value), do: is_number(value) and value > 0 and value <= 100
   defp valid?({:list, type}, value), do: is_list(value) and Enum.all?(value, &valid?(type, &1))
   defp valid?({:custom, module, function, _what}, value), do: apply(module, function, [value])
 
@@ -244,6 +260,7 @@ defmodule Bloom.Config do
   defp describe(:callback), do: "a function of one argument"
   defp describe(:mfa), do: "{module, function, arguments}"
   defp describe(:ratio), do: "a number above 0 and up to 1"
+  defp describe(:percent), do: "a percentage above 0 and up to 100"
   defp describe({:list, :atom}), do: "a list of atoms"
   defp describe({:custom, _module, _function, what}), do: what
 end

@@ -12,7 +12,7 @@ defmodule Bloom.Deployment do
   require Logger
 
   alias Bloom.Deployment.{Driver, Recovery, Status}
-  alias Bloom.{Error, Metadata, Native}
+  alias Bloom.{Error, Metadata, Native, Root}
 
   # A walk that cannot be settled is left for the next start of the node.
   @attempts 3
@@ -36,11 +36,21 @@ defmodule Bloom.Deployment do
     result
   end
 
-  defp call(operation, version, opts) do
-    GenServer.call(__MODULE__, {:run, operation, version, opts}, :infinity)
+  defp call(operation, version, opts), do: ask({:run, operation, version, opts}, "#{operation} of release #{version}")
+
+  @doc """
+  Runs `fun` with the root while nothing is deployed, in a process of its own, and waits for its answer.
+
+  It is in no journal: what it does must be safe to be left half-way.
+  """
+  @spec alone(:cleanup, (Root.t() -> answer)) :: answer | {:error, Error.t()} when answer: term()
+  def alone(:cleanup, fun), do: ask({:alone, :cleanup, fun}, "a cleanup")
+
+  defp ask(request, what) do
+    GenServer.call(__MODULE__, request, :infinity)
   catch
     :exit, {:noproc, _call} -> {:error, not_started()}
-    :exit, {_killed, _call} -> {:error, interrupted(operation, version)}
+    :exit, {_killed, _call} -> {:error, interrupted(what)}
   end
 
   defp audit(operation, version, opts, result) do
@@ -119,7 +129,14 @@ defmodule Bloom.Deployment do
     end
   end
 
-  def handle_call({:run, _operation, _version, _opts}, _from, state), do: {:reply, {:error, in_progress()}, state}
+  def handle_call({:alone, operation, fun}, from, %{ref: nil} = state) do
+    Status.begin(operation, nil, nil)
+    {:noreply, drive(%{state | from: from}, fn -> Driver.alone(operation, fun) end)}
+  end
+
+  def handle_call(request, _from, state) when elem(request, 0) in [:run, :alone] do
+    {:reply, {:error, in_progress()}, state}
+  end
 
   def handle_call(:responsive, _from, state), do: {:reply, :ok, state}
 
@@ -135,7 +152,7 @@ defmodule Bloom.Deployment do
 
   def handle_call(:cancel, from, state) do
     case Status.get() do
-      %{stage: stage} when stage in [:commit, :undo, :remove, :recover, :restarting] ->
+      %{stage: stage} when stage in [:commit, :undo, :remove, :cleanup, :recover, :restarting] ->
         {:reply, {:error, not_cancellable(Status.get())}, state}
 
       _cancellable ->
@@ -212,16 +229,19 @@ defmodule Bloom.Deployment do
   defp drive(state, fun), do: %{state | ref: Driver.start(fun)}
 
   defp in_progress do
-    %{operation: operation, version: version, stage: stage} = status = Status.get()
+    %{stage: stage} = status = Status.get()
     left = if ms = status.probation_left_ms, do: ", #{div(ms + 999, 1000)} s left", else: ""
 
-    Error.new(:deployment_in_progress, "#{operation} of release #{version} is in progress (#{stage}#{left})",
+    Error.new(:deployment_in_progress, "#{what(status)} is in progress (#{stage}#{left})",
       suggestions: ["wait for it to end, see Bloom.status(), or stop it with Bloom.cancel()"]
     )
   end
 
-  defp not_cancellable(%{operation: operation, version: version, stage: stage}) do
-    message = "#{operation} of release #{version} cannot be cancelled any more (#{stage})"
+  defp what(%{operation: :cleanup}), do: "a cleanup"
+  defp what(%{operation: operation, version: version}), do: "#{operation} of release #{version}"
+
+  defp not_cancellable(%{stage: stage} = status) do
+    message = "#{what(status)} cannot be cancelled any more (#{stage})"
     Error.new(:not_cancellable, message, suggestions: ["let it end, then roll back"])
   end
 
@@ -231,8 +251,8 @@ defmodule Bloom.Deployment do
     )
   end
 
-  defp interrupted(operation, version) do
-    Error.new(:interrupted, "#{operation} of release #{version} lost its server and goes on without an answer",
+  defp interrupted(what) do
+    Error.new(:interrupted, "#{what} lost its server and goes on without an answer",
       suggestions: ["see Bloom.status() and Bloom.Metadata.get_deployment_history()"]
     )
   end

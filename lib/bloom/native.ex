@@ -82,6 +82,12 @@ defmodule Bloom.Native do
   @typedoc "What was put in place, in order, and what was there already; directories relative to the root."
   @type staged :: %{verified: verified(), placed: [String.t()], shared: [String.t()]}
 
+  @typedoc "Directories are relative to the root, releases as their directories are named."
+  @type inventory :: %{
+          releases: [%{version: String.t(), needs: [String.t()], unreadable: String.t() | nil}],
+          directories: [String.t()]
+        }
+
   @typedoc "Memory in bytes: what there is for this VM, whose limit that is, what is taken, and what the VM holds of it."
   @type memory :: %{
           limit: pos_integer(),
@@ -129,6 +135,14 @@ defmodule Bloom.Native do
   @doc "Removes what an interrupted `archive_stage/2` left in `releases/` of the root."
   @spec archive_sweep(Path.t()) :: :ok | {:error, Error.t()}
   def archive_sweep(root), do: root |> Path.expand() |> nif_archive_sweep() |> done()
+
+  @doc "Which releases lie in a root, what each needs (or why nobody can tell), and which directories there are."
+  @spec inventory(Path.t()) :: {:ok, inventory()} | {:error, Error.t()}
+  def inventory(root), do: root |> Path.expand() |> nif_inventory() |> result()
+
+  @doc "The bytes of all files at and below some paths; links are not followed."
+  @spec size([Path.t()]) :: {:ok, non_neg_integer()} | {:error, Error.t()}
+  def size(paths), do: paths |> Enum.map(&Path.expand/1) |> nif_size() |> result()
 
   @doc "Plans the way from what runs to a staged release, see `Bloom.Plan.make/2`."
   @spec plan(map()) :: {:ok, map()} | {:error, Error.t()}
@@ -196,6 +210,10 @@ defmodule Bloom.Native do
   def nif_archive_unstage(_root, _placed), do: not_loaded()
   @doc false
   def nif_archive_sweep(_root), do: not_loaded()
+  @doc false
+  def nif_inventory(_root), do: not_loaded()
+  @doc false
+  def nif_size(_paths), do: not_loaded()
   @doc false
   def nif_plan(_request), do: not_loaded()
   @doc false

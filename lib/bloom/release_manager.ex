@@ -10,7 +10,7 @@ defmodule Bloom.ReleaseManager do
   next. Versions are those of the releases (`version:` in `mix.exs`).
   """
 
-  alias Bloom.{Config, Deployment, Error, Metadata, Plan, ReleaseHandler, Root}
+  alias Bloom.{Deployment, Error, LifecycleManager, Plan, ReleaseHandler, RollbackTarget, Root}
 
   @type option ::
           {:mode, :auto | :hot | :restart} | {:wait, :probation | :commit} | {:force, boolean()}
@@ -64,9 +64,27 @@ defmodule Bloom.ReleaseManager do
     end
   end
 
-  @doc "Removes an installed release and the files that no other release needs. See `Bloom.LifecycleManager`."
-  @spec remove_release(String.t(), keyword()) :: :ok | {:error, String.t()}
-  def remove_release(version, opts \\ []), do: deploy(:remove, version, opts)
+  @doc """
+  Removes an installed release and the files that no other release needs.
+
+  Refused for releases that are needed, see `Bloom.LifecycleManager`. With `dry_run: true` nothing is removed and the
+  answer is `{:ok, report}`: what would be.
+  """
+  @spec remove_release(String.t(), dry_run: boolean()) ::
+          :ok | {:ok, LifecycleManager.report()} | {:error, String.t()}
+  def remove_release(version, opts \\ []) do
+    if opts[:dry_run], do: would_remove(version), else: deploy(:remove, version, opts)
+  end
+
+  defp would_remove(version) do
+    with {:ok, version} <- parse(version),
+         {:ok, root} <- Root.fetch(),
+         {:ok, report} <- LifecycleManager.remove(root, version, dry_run: true) do
+      {:ok, report}
+    else
+      {:error, error} -> {:error, Error.to_message(error)}
+    end
+  end
 
   @doc "The plan of a switch to an installed release, without switching."
   @spec plan_release(String.t()) :: {:ok, Plan.t()} | {:error, String.t()}
@@ -109,31 +127,8 @@ defmodule Bloom.ReleaseManager do
     Error.new(:invalid_version, "Invalid version format: #{text}. Expected format: X.Y.Z or X.Y.Z-suffix")
   end
 
-  # The history knows; without one, as before the first switch with it, the order of registration does: OTP lists what
-  # was registered later first.
   defp rollback_target do
-    with false <- Config.get(:skip_file_checks), {:ok, version} <- Metadata.get_rollback_target() do
-      {:ok, version}
-    else
-      _no_history -> registered_before()
-    end
-  end
-
-  defp registered_before do
-    with {:ok, running} <- running() do
-      earlier = ReleaseHandler.releases() |> Enum.drop_while(&(&1.version != running.version)) |> Enum.drop(1)
-
-      case Enum.find(earlier, &(&1.status == :old)) do
-        nil ->
-          {:error,
-           Error.new(:no_rollback_target, "there is no earlier release to roll back to",
-             suggestions: ["switch to a release of Bloom.ReleaseManager.list_releases() by its version"]
-           )}
-
-        release ->
-          {:ok, release.version}
-      end
-    end
+    with {:ok, running} <- running(), do: RollbackTarget.fetch(running.version, ReleaseHandler.releases())
   end
 
   defp running do

@@ -10,7 +10,7 @@ defmodule Bloom.Deployment.Driver do
   alias Bloom.{Config, Deployment, Error, ReleaseHandler, Root}
 
   @doc "Starts it under this module's name and returns the monitor of the caller."
-  @spec start((() -> Walk.result())) :: reference()
+  @spec start((() -> term())) :: reference()
   def start(fun) do
     {_driver, ref} =
       :erlang.spawn_opt(
@@ -42,6 +42,17 @@ defmodule Bloom.Deployment.Driver do
          :ok <- settle(unfinished),
          {:ok, root} <- root() do
       Walk.run(%Context{operation: operation, version: version, root: root, opts: opts, watch: watch}, requested_by)
+    end
+  end
+
+  @doc "Something that must not run beside a deployment; one that could not even write down its end comes first."
+  @spec alone(atom(), (Root.t() -> answer)) :: answer | {:error, Error.t()} | {:ok, :restarting} when answer: term()
+  def alone(stage, fun) do
+    with {:ok, unfinished} <- Recovery.unfinished(),
+         :ok <- settle(unfinished),
+         {:ok, root} <- Root.fetch() do
+      Status.stage(stage)
+      fun.(root)
     end
   end
 

@@ -8,8 +8,8 @@ defmodule Bloom.Deployment.Status do
   @table __MODULE__
 
   @type t :: %{
-          operation: Bloom.Deployment.operation(),
-          version: String.t(),
+          operation: Bloom.Deployment.operation() | :cleanup,
+          version: String.t() | nil,
           stage: atom(),
           progress: {non_neg_integer(), pos_integer()} | nil,
           elapsed_ms: non_neg_integer(),
@@ -24,7 +24,7 @@ defmodule Bloom.Deployment.Status do
   end
 
   @doc "Starts a new account. `cancel` is the token that stops long work."
-  @spec begin(Bloom.Deployment.operation(), String.t(), term()) :: :ok
+  @spec begin(Bloom.Deployment.operation() | :cleanup, String.t() | nil, term()) :: :ok
   def begin(operation, version, cancel) do
     put(%{operation: operation, version: version, stage: :starting, progress: nil, cancel: cancel, cancelled: false})
     change(%{started: now(), probation_until: nil})

@@ -9,7 +9,7 @@ defmodule Bloom.Deployment.Walk do
 
   require Logger
 
-  alias Bloom.{Config, Error, Metadata}
+  alias Bloom.{Config, Error, LifecycleManager, Metadata}
   alias Bloom.Deployment.{Context, Status, Steps}
 
   @type result :: :ok | {:ok, :restarting} | {:error, Error.t()}
@@ -38,6 +38,10 @@ defmodule Bloom.Deployment.Walk do
     outcome = Steps.outcome(context.operation)
     finish(context, outcome, nil)
     Logger.info("Bloom: #{context.operation} of release #{context.version} ended: #{outcome}")
+    # Only now does the history know what a rollback goes back to.
+    if outcome == :committed and not Config.get(:skip_file_checks),
+      do: LifecycleManager.auto_cleanup(%{context.root | running: context.version})
+
     :ok
   end
 

@@ -10,7 +10,7 @@ defmodule Bloom.Deployment.Steps.Commit do
 
   require Logger
 
-  alias Bloom.{DurableFile, LifecycleManager, ReleaseHandler, ReleasesFile, Root}
+  alias Bloom.{DurableFile, ReleaseHandler, ReleasesFile, Root}
 
   @impl true
   def name, do: :commit
@@ -37,7 +37,6 @@ defmodule Bloom.Deployment.Steps.Commit do
   defp follow(root, version) do
     ReleasesFile.reload(root.path, version)
     put_launcher(root, version)
-    LifecycleManager.auto_cleanup(%{root | running: version})
   catch
     kind, reason ->
       Logger.error("Bloom: release #{version} is committed, but #{Exception.format(kind, reason, __STACKTRACE__)}")

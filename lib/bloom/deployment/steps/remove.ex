@@ -3,14 +3,22 @@ defmodule Bloom.Deployment.Steps.Remove do
 
   @behaviour Bloom.Deployment.Step
 
-  alias Bloom.{LifecycleManager, ReleaseHandler}
+  alias Bloom.{Error, LifecycleManager, ReleaseHandler}
+  alias Bloom.Deployment.Context
 
   @impl true
   def name, do: :remove
 
   @impl true
-  def run(%{root: root, version: version, opts: opts} = context) do
-    with {:ok, _report} <- LifecycleManager.remove(root, version, opts), do: {:ok, context}
+  def run(%Context{root: root, version: version, facts: facts} = context) do
+    with {:ok, context} <- Context.keep_facts(context, %{removing: true}) do
+      case LifecycleManager.remove(root, version) do
+        {:ok, _report} -> {:ok, context}
+        # It was complete when the walk that began it was interrupted.
+        {:error, %Error{code: :no_such_release}} when is_map_key(facts, :removing) -> {:ok, context}
+        {:error, error} -> {:error, error}
+      end
+    end
   end
 
   @impl true

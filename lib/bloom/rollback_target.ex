@@ -1,0 +1,36 @@
+defmodule Bloom.RollbackTarget do
+  @moduledoc "Which release a rollback goes back to."
+
+  alias Bloom.{Config, Error, Metadata}
+
+  @doc """
+  The release that ran before `running`.
+
+  The history knows. Without one, as before the first switch with it, the order of registration does: `releases` are
+  listed with what was registered later first, as `Bloom.ReleaseHandler.releases/0` does.
+  """
+  @spec fetch(String.t(), [%{:version => String.t(), :status => atom(), optional(atom()) => term()}]) ::
+          {:ok, String.t()} | {:error, Error.t()}
+  def fetch(running, releases) do
+    with false <- Config.get(:skip_file_checks), {:ok, version} <- Metadata.get_rollback_target() do
+      {:ok, version}
+    else
+      _no_history -> registered_before(running, releases)
+    end
+  end
+
+  defp registered_before(running, releases) do
+    earlier = releases |> Enum.drop_while(&(&1.version != running)) |> Enum.drop(1)
+
+    case Enum.find(earlier, &(&1.status == :old)) do
+      nil ->
+        {:error,
+         Error.new(:no_rollback_target, "there is no earlier release to roll back to",
+           suggestions: ["switch to a release of Bloom.ReleaseManager.list_releases() by its version"]
+         )}
+
+      release ->
+        {:ok, release.version}
+    end
+  end
+end
