@@ -6,7 +6,8 @@ defmodule Bloom.Metadata do
   Where no release runs and no `app_root` is set, as in test suites, it is in memory.
 
   A damaged file is kept aside as `bloom.db.damaged-SECONDS`; from then on every function answers an error (code
-  `:store_damaged`) until a good copy is put in its place or its history is given up with `start_anew/0`.
+  `:store_damaged`) until a good copy is renamed into its place or its history is given up with `start_anew/0`. The guide
+  "The journal" has all of it.
 
   Functions that start with `get_` answer `{:error, message}`, the others `{:error, %Bloom.Error{}}`.
   """

@@ -5,7 +5,8 @@ defmodule Bloom.Native do
 
   Every function that touches files runs on a dirty scheduler and answers `{:error, %Bloom.Error{}}` for whatever
   goes wrong, a bug in the library (`:native_panic`) and a library that cannot be loaded (`:native_not_loaded`)
-  included. When the calling process dies, what it waits for is cancelled.
+  included. When the calling process dies, what it waits for is cancelled; calls of the journal (`store_*`) are short
+  and come to their end.
 
   ## Progress
 

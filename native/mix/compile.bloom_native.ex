@@ -8,7 +8,7 @@ defmodule Mix.Tasks.Compile.BloomNative do
   Runs by itself as a part of `mix compile`, in Bloom's own project and where Bloom is a dependency. Cargo is
   asked only when the Rust sources, `Cargo.lock`, the toolchain or one of the variables below has changed.
 
-  Building needs Rust (the version in Bloom's `Cargo.toml`, or newer) and a C compiler to link with.
+  Building needs Rust (the version in Bloom's `Cargo.toml`, or newer) and a C compiler, for SQLite and to link with.
 
   ## Without Rust
 

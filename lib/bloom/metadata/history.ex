@@ -4,17 +4,20 @@ defmodule Bloom.Metadata.History do
   alias Bloom.Error
   alias Bloom.Metadata.{Journal, Store}
 
-  @doc false
+  @doc "The latest deployment that has not ended."
+  @spec unfinished() :: {:ok, map() | nil} | {:error, Error.t()}
   def unfinished do
     with {:ok, deployments} <- Journal.select("WHERE outcome IS NULL ORDER BY id DESC LIMIT 1", []) do
       {:ok, List.first(deployments)}
     end
   end
 
-  @doc false
+  @doc "Deployments, newest first."
+  @spec all(pos_integer()) :: {:ok, [map()]} | {:error, Error.t()}
   def all(limit), do: Journal.select("ORDER BY id DESC LIMIT ?1", [limit])
 
-  @doc false
+  @doc "One deployment."
+  @spec one(pos_integer()) :: {:ok, map()} | {:error, Error.t()}
   def one(id) do
     case Journal.select("WHERE id = ?1", [id]) do
       {:ok, [deployment]} -> {:ok, deployment}
@@ -23,7 +26,8 @@ defmodule Bloom.Metadata.History do
     end
   end
 
-  @doc false
+  @doc "The version that a rollback goes back to."
+  @spec rollback_target() :: {:ok, String.t()} | {:error, Error.t()}
   def rollback_target do
     committed =
       "SELECT operation, from_version FROM deployments " <>

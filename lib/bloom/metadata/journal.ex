@@ -9,7 +9,8 @@ defmodule Bloom.Metadata.Journal do
 
   @columns %{mode: "mode", plan: "plan", facts: "facts"}
 
-  @doc false
+  @doc "Writes that a deployment begins."
+  @spec start_deployment(map()) :: {:ok, pos_integer()} | {:error, Error.t()}
   def start_deployment(%{operation: operation, version: version} = attributes) do
     values = [
       Rows.word(operation),
@@ -30,14 +31,16 @@ defmodule Bloom.Metadata.Journal do
     with {:ok, [[[id]], []]} <- Store.transaction([{insert, values}, {forget, [@plans_kept]}]), do: {:ok, id}
   end
 
-  @doc false
+  @doc "Replaces mode, plan or facts of a deployment."
+  @spec update_deployment(pos_integer(), map()) :: :ok | {:error, Error.t()}
   def update_deployment(id, changes) do
     {names, values} = changes |> Enum.map(&change/1) |> Enum.unzip()
     set = names |> Enum.with_index(2) |> Enum.map_join(", ", fn {name, index} -> "#{name} = ?#{index}" end)
     update("UPDATE deployments SET #{set} WHERE id = ?1 RETURNING id", [id | values], {"deployment", id})
   end
 
-  @doc false
+  @doc "Writes how a deployment has ended."
+  @spec finish_deployment(pos_integer(), atom(), String.t() | nil) :: :ok | {:error, Error.t()}
   def finish_deployment(id, outcome, reason) do
     update(
       "UPDATE deployments SET outcome = ?2, reason = ?3, finished_at = ?4 WHERE id = ?1 RETURNING id",
@@ -46,14 +49,16 @@ defmodule Bloom.Metadata.Journal do
     )
   end
 
-  @doc false
+  @doc "Writes that a step begins."
+  @spec start_step(pos_integer(), atom(), :run | :undo) :: {:ok, pos_integer()} | {:error, Error.t()}
   def start_step(deployment_id, step, phase) do
     insert = "INSERT INTO steps (deployment, step, phase, started_at) VALUES (?1, ?2, ?3, ?4) RETURNING id"
     values = [deployment_id, Rows.word(step), Rows.word(phase), now()]
     with {:ok, [[id]]} <- Store.query(insert, values), do: {:ok, id}
   end
 
-  @doc false
+  @doc "Writes what came of a step, with the facts of its deployment in the same transaction."
+  @spec finish_step(pos_integer(), :ok | {:error, String.t()}, map() | nil) :: :ok | {:error, Error.t()}
   def finish_step(id, result, facts) do
     {result, reason} = with :ok <- result, do: {:ok, nil}
 

@@ -20,7 +20,8 @@ defmodule Bloom.Metadata.Records do
     with {:ok, rows} <- Store.query(select, [version]), do: Rows.map(rows, fn [info] -> Rows.term(info) end)
   end
 
-  @doc false
+  @doc "Writes who asked for what, and what was answered."
+  @spec audit(map()) :: :ok | {:error, Error.t()}
   def audit(%{who: who, operation: operation, arguments: arguments, result: result}) do
     insert = "INSERT INTO audit (at, who, operation, arguments, result) VALUES (?1, ?2, ?3, ?4, ?5)"
     values = [now(), Rows.text(who), to_string(operation), Rows.blob(arguments), Rows.blob(result)]
@@ -28,7 +29,8 @@ defmodule Bloom.Metadata.Records do
     with {:ok, [[], []]} <- Store.transaction([{insert, values}, {forget, [@audited]}]), do: :ok
   end
 
-  @doc false
+  @doc "Who asked for what, newest first."
+  @spec get_audit(pos_integer()) :: {:ok, [map()]} | {:error, Error.t()}
   def get_audit(limit) do
     select = "SELECT id, at, who, operation, arguments, result FROM audit ORDER BY id DESC LIMIT ?1"
 
