@@ -170,6 +170,31 @@ defmodule Bloom.Metadata.StoreTest do
     assert :ok = Metadata.status()
   end
 
+  test "what was answered is there after a kill", %{tmp_dir: dir} do
+    writer = """
+    Application.put_env(:bloom, :app_root, #{inspect(dir)})
+
+    for index <- Stream.iterate(1, &(&1 + 1)) do
+      :ok = Bloom.Metadata.save_migration_info("1.1.0", %{index: index})
+      IO.puts(index)
+    end
+    """
+
+    args = ["-pa", Application.app_dir(:bloom, "ebin"), "-e", writer]
+
+    port =
+      Port.open({:spawn_executable, System.find_executable("elixir")}, [:binary, :exit_status, line: 80, args: args])
+
+    {:os_pid, pid} = Port.info(port, :os_pid)
+    assert_receive {^port, {:data, {:eol, "25"}}}, 20_000
+    {_, 0} = System.cmd("kill", ["-KILL", "#{pid}"])
+    assert_receive {^port, {:exit_status, _killed}}, 10_000
+
+    assert {:ok, [%{index: last} | _] = saved} = Metadata.get_migration_info("1.1.0")
+    assert Enum.map(saved, & &1.index) == Enum.to_list(last..1//-1)
+    assert last >= answered(port, 25)
+  end
+
   test "where no release runs and nothing is set it is in memory" do
     Application.delete_env(:bloom, :app_root)
     assert Store.path() == ":memory:"
@@ -201,6 +226,14 @@ defmodule Bloom.Metadata.StoreTest do
       {:ok, store} = Native.store_open(":memory:")
       assert :ok = Native.store_close(store)
       assert {:error, %Error{code: :store_closed}} = Native.store_query(store, "SELECT 1", [])
+    end
+  end
+
+  defp answered(port, last) do
+    receive do
+      {^port, {:data, {:eol, index}}} -> answered(port, max(last, String.to_integer(index)))
+    after
+      0 -> last
     end
   end
 

@@ -21,9 +21,6 @@ pub enum Missing {
     Make,
 }
 
-/// The size of SQLite's header.
-const SMALLEST: u64 = 100;
-
 /// Which file a path means: device and inode.
 pub type Identity = (u64, u64);
 
@@ -108,10 +105,6 @@ fn make(path: &Path, making: &Path) -> Result<()> {
 }
 
 fn connect(path: &Path) -> Result<Connection> {
-    // SQLite takes a file without a header for a new one, and writes to it.
-    if fs::metadata(path).map_err(error::file(path))?.len() < SMALLEST {
-        return Err(StoreError::Damaged { path: path.to_owned(), why: "it is empty".into() });
-    }
     let mut connection = raw(path)?;
     // What it may not write it opens for reading.
     if connection.is_readonly(MAIN_DB).map_err(|error| failed(path, &error))? {
@@ -123,7 +116,7 @@ fn connect(path: &Path) -> Result<Connection> {
         Found::Sound => Ok(connection),
         Found::Damaged(why) => Err(StoreError::Damaged { path, why }),
         Found::Other(Fit::NeedsSchema(needed)) => Err(StoreError::Newer { path, needed, known: schema::known(STEPS) }),
-        Found::Other(_) => Err(StoreError::Damaged { path, why: "it is not a journal of Bloom".into() }),
+        Found::Other(_) => Err(StoreError::Damaged { path, why: "it is empty, or not a journal of Bloom".into() }),
         Found::NoWal => {
             Err(StoreError::Failed { path, why: "its file system has no shared memory for SQLite's WAL".into() })
         }
