@@ -146,7 +146,9 @@ defmodule Bloom.SafetyMonitor do
   def handle_info(_unexpected, state), do: {:noreply, state}
 
   @impl true
-  def terminate(_reason, _state), do: LogHandler.detach()
+  def terminate(:shutdown, _state), do: LogHandler.detach()
+  # It will be started again, and the logger is not to be bothered in what may be an emergency.
+  def terminate(_crash, _state), do: :ok
 
   defp watch(opts, state) do
     state = unwatch(state)
