@@ -47,9 +47,7 @@ defmodule Bloom.Isolated do
   @doc "Calls it and goes on; the caller has to `await/1`."
   @spec start(code(), pos_integer()) :: call()
   def start(code, timeout) do
-    {pid, monitor} = :erlang.spawn_opt(__MODULE__, :enter, [code], [:monitor])
-    # For when the caller is gone before the time is up.
-    {:ok, _timer} = :timer.kill_after(2 * timeout, pid)
+    {pid, monitor} = :erlang.spawn_opt(__MODULE__, :enter, [code, timeout], [:monitor])
     %__MODULE__{pid: pid, monitor: monitor, deadline: now() + timeout * 1000, timeout: timeout}
   rescue
     SystemLimitError -> %__MODULE__{pid: nil, monitor: nil, deadline: now(), timeout: timeout}
@@ -72,7 +70,9 @@ defmodule Bloom.Isolated do
   end
 
   @doc false
-  def enter(code) do
+  def enter(code, timeout) do
+    # For when the caller is gone before the time is up.
+    {:ok, _timer} = :timer.kill_after(2 * timeout)
     started = now()
     result = attempt(code)
     exit({__MODULE__, {result, now() - started}})
