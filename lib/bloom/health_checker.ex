@@ -47,7 +47,7 @@ defmodule Bloom.HealthChecker do
   """
 
   alias Bloom.Config
-  alias Bloom.HealthChecker.{Check, Machine, VM}
+  alias Bloom.HealthChecker.{Check, Machine, Registry, VM}
 
   @type check :: Bloom.Isolated.code()
   @type result :: %{
@@ -69,21 +69,18 @@ defmodule Bloom.HealthChecker do
   ]
 
   @doc """
-  Registers a check, in place of one of the same name, for as long as the VM lives.
+  Registers a check, in place of one of the same name, for as long as Bloom runs.
 
   With `critical: false` it never takes a release back.
   """
   @spec register_check(atom(), check(), critical: boolean()) :: :ok | {:error, String.t()}
   def register_check(name, check, opts \\ []) when is_atom(name) and is_list(opts) do
-    with {:ok, check} <- Check.new(name, {check, opts}), do: :persistent_term.put({__MODULE__, name}, check)
+    with {:ok, check} <- Check.new(name, {check, opts}), do: Registry.put(check)
   end
 
   @doc "Forgets a check that was registered. A built-in one of the same name is back in its place."
   @spec unregister_check(atom()) :: :ok
-  def unregister_check(name) when is_atom(name) do
-    :persistent_term.erase({__MODULE__, name})
-    :ok
-  end
+  def unregister_check(name) when is_atom(name), do: Registry.delete(name)
 
   @doc "Whether all checks pass."
   @spec run_checks() :: boolean()
@@ -110,7 +107,7 @@ defmodule Bloom.HealthChecker do
 
   defp checks do
     case Config.get(:health_checks) do
-      entries when is_list(entries) -> @built_in |> merge(entries) |> replace(registered())
+      entries when is_list(entries) -> @built_in |> merge(entries) |> replace(Registry.all())
       other -> [unusable(:health_checks, "expected a keyword list of health checks, got: #{inspect(other)}")]
     end
   end
@@ -136,13 +133,8 @@ defmodule Bloom.HealthChecker do
   @doc false
   def unusable(why), do: {:error, why}
 
-  # In persistent terms, so that no process can take them along when it dies.
-  defp registered do
-    for {{__MODULE__, name}, %Check{name: name} = check} <- :persistent_term.get(), do: check
-  end
-
   defp replace(checks, registered) do
     names = MapSet.new(registered, & &1.name)
-    Enum.reject(checks, &(&1.name in names)) ++ Enum.sort_by(registered, & &1.name)
+    Enum.reject(checks, &(&1.name in names)) ++ registered
   end
 end

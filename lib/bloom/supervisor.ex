@@ -9,6 +9,7 @@ defmodule Bloom.Supervisor do
   @impl true
   def init(_args) do
     Bloom.Deployment.Status.create()
+    Bloom.HealthChecker.Registry.create()
 
     Supervisor.init([Bloom.SafetyMonitor, Bloom.Deployment], strategy: :one_for_one, max_restarts: 10)
   end

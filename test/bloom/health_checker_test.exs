@@ -117,11 +117,33 @@ defmodule Bloom.HealthCheckerTest do
       refute find(:probe)
     end
 
-    test "outlives every process of Bloom" do
+    test "outlives every process that Bloom supervises" do
       assert :ok = HealthChecker.register_check(:probe, {__MODULE__, :healthy, []})
-      :ok = Application.stop(:bloom)
-      :ok = Application.start(:bloom)
+
+      for {id, pid, _type, _modules} <- Supervisor.which_children(Bloom.Supervisor) do
+        monitor = Process.monitor(pid)
+        :ok = Supervisor.terminate_child(Bloom.Supervisor, id)
+        assert_receive {:DOWN, ^monitor, :process, ^pid, _reason}, 5000
+        {:ok, _pid} = Supervisor.restart_child(Bloom.Supervisor, id)
+      end
+
       assert %{result: :ok, critical: true} = find(:probe)
+    end
+
+    test "is refused while Bloom is stopped; checks still run" do
+      :ok = Application.stop(:bloom)
+
+      results =
+        {HealthChecker.register_check(:probe, &healthy/0), HealthChecker.unregister_check(:probe), find(:memory)}
+
+      :ok = Application.start(:bloom)
+      assert {{:error, "Bloom is not running" <> _}, :ok, %{result: :ok}} = results
+    end
+
+    test "again and again, while checks run, does no harm" do
+      checks = Task.async(fn -> for _run <- 1..50, do: HealthChecker.results() end)
+      for round <- 1..500, do: HealthChecker.register_check(:probe, fn -> round > 0 end)
+      assert checks |> Task.await(60_000) |> List.flatten() |> Enum.all?(&(&1.result == :ok))
     end
 
     test "replaces a configured or built-in check of the same name, until it is taken back" do
