@@ -11,6 +11,7 @@ started() {
 }
 
 begun=$(started)
+[ -n "$begun" ] || exit 0
 while [ "$seconds" -gt 0 ]; do
   sleep 1
   seconds=$((seconds - 1))

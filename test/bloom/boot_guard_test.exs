@@ -1,0 +1,167 @@
+defmodule Bloom.BootGuardTest do
+  # The guard by itself, with the shell that /bin/sh is, against a root whose launcher does what Mix's does.
+  use ExUnit.Case, async: true
+
+  alias Bloom.Release.BootGuard
+
+  @moduletag :tmp_dir
+
+  @launcher """
+  #!/bin/sh
+  set -e
+  RELEASE_ROOT="$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)"
+  export RELEASE_ROOT
+  RELEASE_VSN="${RELEASE_VSN:-"$(cut -d' ' -f2 "$RELEASE_ROOT/releases/start_erl.data")"}"
+  export RELEASE_VSN
+  RELEASE_COMMAND="$1"
+  export RELEASE_COMMAND
+  REL_VSN_DIR="$RELEASE_ROOT/releases/$RELEASE_VSN"
+  . "$REL_VSN_DIR/env.sh"
+  echo "boots $RELEASE_VSN with $* and $FROM_ENV, heart: ${HEART_COMMAND:-none}"
+  if [ -n "${LINGER:-}" ]; then exec sleep 60; fi
+  """
+
+  setup %{tmp_dir: root} do
+    File.mkdir_p!(Path.join(root, "bin"))
+    launcher = Path.join(root, "bin/garden")
+    File.write!(launcher, @launcher)
+    File.chmod!(launcher, 0o755)
+
+    for version <- ["1.0.0", "1.1.0"] do
+      dir = Path.join([root, "releases", version])
+      File.mkdir_p!(dir)
+      File.write!(Path.join(dir, "env.sh"), "#!/bin/sh\nexport FROM_ENV=env-#{version}\n")
+      BootGuard.put(%{version_path: dir})
+    end
+
+    File.write!(Path.join(root, "releases/start_erl.data"), "13.1.5 1.0.0")
+    %{launcher: launcher}
+  end
+
+  defp arm(root, line), do: File.write!(Path.join(root, "releases/.bloom-trial"), line)
+
+  defp boot(launcher, args \\ ["start"], env \\ []) do
+    {output, 0} = System.cmd("/bin/sh", ["-c", ~S(exec "$0" "$@" 2>/dev/null), launcher | args], env: env)
+    output
+  end
+
+  defp files(root), do: for(".bloom" <> _ = name <- File.ls!(Path.join(root, "releases")), do: name)
+
+  test "without a trial the permanent release boots", %{launcher: launcher} do
+    assert boot(launcher) == "boots 1.0.0 with start and env-1.0.0, heart: none\n"
+  end
+
+  test "a trial boots once, with the launcher's arguments and its own env.sh", %{launcher: launcher, tmp_dir: root} do
+    arm(root, "1.1.0 60\n")
+    assert boot(launcher, ["start", "a b"]) == "boots 1.1.0 with start a b and env-1.1.0, heart: none\n"
+    assert files(root) == [".bloom-trial.booted"]
+    assert boot(launcher) =~ "boots 1.0.0"
+  end
+
+  test "what Bloom.TrialBoot writes is what the guard reads", %{launcher: launcher, tmp_dir: root} do
+    assert :ok = Bloom.TrialBoot.arm(root, "1.1.0", 60)
+    assert Bloom.TrialBoot.state(root) == {:armed, "1.1.0"}
+    assert boot(launcher) =~ "boots 1.1.0"
+    assert Bloom.TrialBoot.state(root) == {:booted, "1.1.0"}
+    assert :ok = Bloom.TrialBoot.confirm(root)
+    assert Bloom.TrialBoot.state(root) == :none
+  end
+
+  test "names that are none, and versions that are not there, do not boot", %{launcher: launcher, tmp_dir: root} do
+    for line <- [
+          "",
+          "\n",
+          "..",
+          ".. 60\n",
+          "../1.1.0 60\n",
+          "1.1.0/../1.1.0 60\n",
+          "9.9.9 60\n",
+          "1.1.0\n",
+          "1.1.0 x\n",
+          "$(ls) 60\n"
+        ] do
+      arm(root, line)
+      assert boot(launcher) =~ "boots 1.0.0", inspect(line)
+      assert files(root) == [".bloom-trial"]
+    end
+  end
+
+  test "a trial that cannot be used up is not begun", %{launcher: launcher, tmp_dir: root} do
+    arm(root, "1.1.0 60\n")
+    # As on a read-only file system, which the superuser would not notice here.
+    mv = Path.join(root, "mv")
+    File.write!(mv, "#!/bin/sh\nexit 1\n")
+    File.chmod!(mv, 0o755)
+    assert boot(launcher, ["start"], [{"PATH", "#{root}:#{System.get_env("PATH")}"}]) =~ "boots 1.0.0"
+    assert files(root) == [".bloom-trial"]
+  end
+
+  test "other commands, and whoever names a release, are left alone", %{launcher: launcher, tmp_dir: root} do
+    arm(root, "1.1.0 60\n")
+    for command <- ~w(rpc remote eval stop pid version), do: assert(boot(launcher, [command]) =~ "boots 1.0.0")
+    assert boot(launcher, ["start"], [{"RELEASE_VSN", "1.1.0"}]) =~ "boots 1.1.0"
+    assert files(root) == [".bloom-trial"]
+
+    for command <- ~w(start_iex daemon daemon_iex),
+        do:
+          (
+            arm(root, "1.1.0 60\n")
+            assert(boot(launcher, [command]) =~ "boots 1.1.0")
+          )
+  end
+
+  test "heart's command forgets which release this one is, once", %{launcher: launcher} do
+    forget = "unset RELEASE_VSN RELEASE_SYS_CONFIG RELEASE_VM_ARGS RELEASE_REMOTE_VM_ARGS; "
+    assert boot(launcher, ["start"], [{"HEART_COMMAND", "bin/garden start"}]) =~ "heart: #{forget}bin/garden start\n"
+    assert boot(launcher, ["start"], [{"HEART_COMMAND", forget <> "x"}]) =~ "heart: #{forget}x\n"
+  end
+
+  test "env.sh is changed once and keeps its lines", %{tmp_dir: root} do
+    dir = Path.join(root, "releases/1.0.0")
+    before = File.read!(Path.join(dir, "env.sh"))
+    assert before == "#!/bin/sh\n. \"$REL_VSN_DIR/bloom_guard.sh\"\nexport FROM_ENV=env-1.0.0\n"
+    BootGuard.put(%{version_path: dir})
+    assert File.read!(Path.join(dir, "env.sh")) == before
+    assert BootGuard.there?(dir)
+    File.rm!(Path.join(dir, "bloom_guard.sh"))
+    refute BootGuard.there?(dir)
+    assert {:error, %Bloom.Error{code: :no_boot_guard}} = Bloom.TrialBoot.arm(root, "1.1.0", 60)
+  end
+
+  describe "the watchdog" do
+    defp linger(launcher) do
+      port =
+        Port.open({:spawn_executable, launcher}, [:binary, :exit_status, args: ["start"], env: [{~c"LINGER", ~c"1"}]])
+
+      on_exit(fn -> kill(port) end)
+      port
+    end
+
+    defp kill(port) do
+      with {:os_pid, pid} <- Port.info(port, :os_pid), do: System.cmd("kill", ["-KILL", to_string(pid)])
+    end
+
+    test "kills a trial that is not confirmed in time", %{launcher: launcher, tmp_dir: root} do
+      arm(root, "1.1.0 1\n")
+      port = linger(launcher)
+      assert_receive {^port, {:exit_status, 137}}, 10_000
+    end
+
+    test "leaves one alone that is, and ends", %{launcher: launcher, tmp_dir: root} do
+      arm(root, "1.1.0 1\n")
+      port = linger(launcher)
+      assert_receive {^port, {:data, "boots 1.1.0" <> _}}, 10_000
+      File.rm!(Path.join(root, "releases/.bloom-trial.booted"))
+      watchdog = BootGuard.watchdog(Path.join(root, "releases/1.0.0"))
+      {:os_pid, pid} = Port.info(port, :os_pid)
+      # Another one without a file ends the process: had the first been after it, it would have been there first.
+      assert {_output, 0} = System.cmd("sh", [watchdog, to_string(pid), "2"])
+      assert_receive {^port, {:exit_status, 137}}, 10_000
+    end
+
+    test "has nothing to do when the process is gone", %{tmp_dir: root} do
+      watchdog = BootGuard.watchdog(Path.join(root, "releases/1.0.0"))
+      assert {"", 0} = System.cmd("sh", [watchdog, "4194305", "1"], stderr_to_stdout: true)
+    end
+  end
+end
