@@ -12,7 +12,7 @@ defmodule Garden.MixProject do
       deps: deps(),
       releases: [
         garden: [
-          steps: [:assemble, &copy_appups/1, &Bloom.Release.prepare/1, :tar],
+          steps: [&name_erts/1, :assemble, &copy_appups/1, &Bloom.Release.prepare/1, :tar],
           include_executables_for: [:unix]
         ]
       ]
@@ -21,6 +21,14 @@ defmodule Garden.MixProject do
 
   def application do
     [mod: {Garden.Application, []}, extra_applications: [:logger, :inets]]
+  end
+
+  # Another Erlang runtime for machines that have one: the same under another version.
+  defp name_erts(release) do
+    case File.read("ERTS") do
+      {:ok, version} -> %{release | erts_version: version |> String.trim() |> to_charlist()}
+      {:error, :enoent} -> release
+    end
   end
 
   # An appup written by hand has to lie beside the .app of its application.

@@ -19,7 +19,7 @@ defmodule Bloom.Deployment do
 
   @type operation :: :install | :switch | :rollback | :remove
 
-  @type result :: :ok | {:ok, :restarting} | {:error, Error.t()}
+  @type result :: :ok | {:ok, :restarting} | {:ok, :handed_over} | {:error, Error.t()}
 
   @doc false
   def start_link(_opts), do: GenServer.start_link(__MODULE__, nil, name: __MODULE__)
@@ -90,7 +90,7 @@ defmodule Bloom.Deployment do
   @spec answer(result()) :: :ok
   def answer(result), do: GenServer.cast(__MODULE__, {:answer, result})
 
-  @doc "Waits until what an earlier life of the VM left is settled; a trial, which goes on for long, is not waited for."
+  @doc "Waits until what an earlier life of the VM left is settled; a trial, which takes long, is not waited for."
   @spec await_settled() :: :ok
   def await_settled, do: GenServer.call(__MODULE__, :await_settled, :infinity)
 
@@ -173,6 +173,8 @@ defmodule Bloom.Deployment do
 
   def handle_info({:DOWN, ref, :process, _driver, reason}, %{ref: ref} = state) do
     case reason do
+      # Who waits does so in Bloom's old code, and would be in the way of a switch back.
+      {:done, :handover} -> {:noreply, recover(answer_caller(%{state | ref: nil}, {:ok, :handed_over}))}
       {:done, result} -> {:noreply, ended(%{state | attempts: 0}, result)}
       # The driver of a server before this one was not known to have ended.
       :noproc -> {:noreply, recover(%{state | ref: nil})}
@@ -216,7 +218,7 @@ defmodule Bloom.Deployment do
       {:ok, {context, _journal} = unfinished} ->
         Status.begin(context.operation, context.version, nil)
         Status.stage(:recover)
-        drive(%{state | recovering: not Recovery.trial?(unfinished)}, fn -> Recovery.settle(unfinished) end)
+        drive(%{state | recovering: not Recovery.goes_on?(unfinished)}, fn -> Recovery.settle(unfinished) end)
 
       {:error, error} ->
         ended(state, {:error, error})

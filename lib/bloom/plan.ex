@@ -102,6 +102,12 @@ defmodule Bloom.Plan do
     Enum.map(names, &String.to_atom/1)
   end
 
+  @doc "Whether a plan changes code of an application."
+  @spec changes?(t(), atom()) :: boolean()
+  def changes?(%__MODULE__{applications: applications}, app) do
+    Enum.any?(applications, &(&1.name == Atom.to_string(app) and &1.modules != []))
+  end
+
   @doc "What the history keeps of a plan: everything but the digests of the target's modules."
   @spec to_map(t()) :: map()
   def to_map(%__MODULE__{} = plan), do: plan |> Map.from_struct() |> Map.delete(:target_modules)

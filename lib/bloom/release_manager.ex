@@ -31,8 +31,9 @@ defmodule Bloom.ReleaseManager do
   the new release runs and has passed its first checks. It is then on probation for `probation_ms`: watched, with the
   old release still permanent, and taken back where it does not prove itself; in the end it is committed.
 
-  A release that needs a restart of the VM is booted on trial: the answer is `{:ok, :restarting}`, and what came of it
-  stands in `Bloom.Metadata.get_deployment_history/1`.
+  Two kinds of release are answered before that, and what came of them stands in
+  `Bloom.Metadata.get_deployment_history/1`: one that needs a restart of the VM is booted on trial
+  (`{:ok, :restarting}`), and one that replaces code of Bloom itself goes on in the new code (`{:ok, :handed_over}`).
 
   Options:
 
@@ -40,7 +41,7 @@ defmodule Bloom.ReleaseManager do
     * `mode: :hot` - refuse a release that needs a restart; `mode: :restart` - restart in any case;
     * `force: true` - try a version again that did not pass its trial.
   """
-  @spec switch_release(String.t(), [option()]) :: :ok | {:ok, :restarting} | {:error, String.t()}
+  @spec switch_release(String.t(), [option()]) :: :ok | {:ok, :restarting | :handed_over} | {:error, String.t()}
   def switch_release(version, opts \\ []), do: deploy(:switch, version, opts)
 
   @doc """
@@ -48,7 +49,7 @@ defmodule Bloom.ReleaseManager do
 
   While a switch is on probation, it is taken back. Options are those of `switch_release/2`.
   """
-  @spec rollback_release([option()]) :: :ok | {:ok, :restarting} | {:error, String.t()}
+  @spec rollback_release([option()]) :: :ok | {:ok, :restarting | :handed_over} | {:error, String.t()}
   def rollback_release(opts \\ []) do
     with %{stage: :probation} <- Deployment.status(), :ok <- Deployment.cancel() do
       :ok

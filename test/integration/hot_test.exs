@@ -92,4 +92,30 @@ defmodule Bloom.Integration.HotTest do
     assert :ok = switch(node, "1.5.0-bees")
     assert started.()
   end
+
+  test "Bloom replaces itself where it has an appup for it, and is taken back the same way", %{node: node} do
+    :ok = install(node, "1.7.1-bloomappup")
+    pid = Node.os_pid(node)
+
+    upgrade = fn -> {switch(node, "1.7.1-bloomappup"), await_idle(node), running(node)} end
+
+    {steps, load} =
+      Load.during(node.http_port, fn ->
+        there = {upgrade.(), Node.eval(node, "Bloom.Deployment.Walk.changed()")}
+        back = {rollback(node), await_idle(node), running(node)}
+
+        Node.rpc(node, Application, :put_env, [:bloom, :health_checks, [never: {Process, :get, [:never, false]}]])
+        {there, back, upgrade.()}
+      end)
+
+    assert {{{{:ok, :handed_over}, :ok, "1.7.1-bloomappup"}, true}, {{:ok, :handed_over}, :ok, "1.0.0"}, bad} = steps
+    assert {{:ok, :handed_over}, :ok, "1.0.0"} = bad
+    {:ok, [deployment | _]} = Node.rpc(node, Bloom.Metadata, :get_deployment_history, [])
+    assert %{outcome: :taken_back, reason: reason} = deployment
+    assert reason =~ "health check never failed"
+    refute Node.rpc(node, :erlang, :function_exported, [Bloom.Deployment.Walk, :changed, 0])
+    assert load.failures == []
+    assert Node.get(node, "/beds") == Integer.to_string(load.watered)
+    assert Node.os_pid(node) == pid
+  end
 end

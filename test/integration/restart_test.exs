@@ -54,6 +54,44 @@ defmodule Bloom.Integration.RestartTest do
     assert Node.get(node, "/version") == "1.1.0"
   end
 
+  # What is found out by a plan alone, and what a restart makes of it.
+  for {version, reason, seen} <- [
+        {"1.6.0-erts", "erts_changed", ~S|File.exists?(Path.join([:code.root_dir(), "erts-99.0/bin/erl"]))|},
+        {"1.6.0-nif", "bloom_changed", ~S|Bloom.Metadata.status() == :ok|},
+        {"1.7.0-bloom", "bloom_changed", ~S|Bloom.Deployment.changed() and Bloom.Metadata.changed()|}
+      ] do
+    test "#{version} goes in and back by a restart", %{node: node} do
+      version = unquote(version)
+      :ok = install(node, version)
+      {:ok, plan} = Node.rpc(node, Bloom, :plan, [version])
+      assert plan.decision == :restart
+      assert unquote(reason) in Enum.map(plan.reasons, & &1.code)
+
+      assert {:ok, :restarting} = switch(node, version)
+      assert :ok = Node.await_start(node, 2)
+      :ok = await_idle(node)
+      assert %{outcome: :committed, mode: :restart} = last_deployment(node)
+      assert Node.get(node, "/version") == version
+      assert Node.eval(node, unquote(seen))
+
+      assert {:ok, :restarting} = Node.rpc(node, Bloom.ReleaseManager, :rollback_release, [[mode: :restart]])
+      assert :ok = Node.await_start(node, 3)
+      :ok = await_idle(node)
+      assert Node.get(node, "/version") == "1.0.0"
+      assert running(node) == "1.0.0"
+    end
+  end
+
+  test "a release that does not come up on its trial is followed by the old one", %{node: node} do
+    :ok = install(node, "1.6.0-trialfails")
+    {:ok, :restarting} = switch(node, "1.6.0-trialfails")
+    assert :ok = Node.await_start(node, 3)
+    assert Node.get(node, "/version") == "1.0.0"
+    :ok = await_idle(node)
+    assert %{outcome: :taken_back, reason: reason} = last_deployment(node)
+    assert reason =~ "release 1.6.0-trialfails did not come up on its trial"
+  end
+
   test "a trial that is unhealthy restarts into the old release", %{node: node} do
     :ok = install(node, "1.3.0-unhealthy")
     {:ok, :restarting} = switch(node, "1.3.0-unhealthy", mode: :restart)

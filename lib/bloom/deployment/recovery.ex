@@ -51,14 +51,15 @@ defmodule Bloom.Deployment.Recovery do
 
   defp files?, do: not Config.get(:skip_file_checks) and Root.release?()
 
-  @doc "Whether this is a release on trial, whose deployment goes on as soon as the node has started."
-  @spec trial?({Context.t(), [map()]}) :: boolean()
-  def trial?({context, journal}) do
-    Context.mode(context) == :restart and Steps.Switch in started(context, journal, :run) and
+  @doc "Whether it goes on with its probation: a release on trial, or one whose switch was handed over by Bloom's old code."
+  @spec goes_on?({Context.t(), [map()]}) :: boolean()
+  def goes_on?({context, journal}) do
+    (Context.mode(context) == :restart or context.facts[:handover] == true) and
+      Steps.Switch in started(context, journal, :run) and
       started(context, journal, :undo) == [] and Steps.Switch.running?(context)
   end
 
-  @doc "Settles it: to the end where that was reached, on where it is a trial, else back."
+  @doc "Settles it: to the end where that was reached, on where it goes on, else back."
   @spec settle({Context.t(), [map()]}) :: Walk.result()
   def settle({context, journal} = unfinished) do
     started = started(context, journal, :run)
@@ -68,7 +69,7 @@ defmodule Bloom.Deployment.Recovery do
       final in started and final.happened?(context) ->
         Walk.forward([final], context, [])
 
-      trial?(unfinished) ->
+      goes_on?(unfinished) ->
         {done, rest} = context.operation |> Steps.of() |> Enum.split_while(&(&1 != Steps.Probation))
         Walk.forward(rest, context, Enum.reverse(done))
 

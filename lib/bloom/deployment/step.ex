@@ -13,9 +13,11 @@ defmodule Bloom.Deployment.Step do
   @callback name() :: atom()
 
   @doc """
-  Does the step. `{:restarting, context}` says that it goes on in the next life of the VM, which is about to end.
+  Does the step. `{:restarting, context}` says that it goes on in the next life of the VM, which is about to end;
+  `{:handover, context}` that it is done, and that the next step is for a process that runs Bloom's new code only.
   """
-  @callback run(Context.t()) :: {:ok, Context.t()} | {:restarting, Context.t()} | {:error, Error.t()}
+  @callback run(Context.t()) ::
+              {:ok, Context.t()} | {:restarting, Context.t()} | {:handover, Context.t()} | {:error, Error.t()}
 
   @doc """
   Whether there is something to undo, told from the node and its files alone: asked after a failure, and after a crash,

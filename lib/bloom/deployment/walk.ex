@@ -12,7 +12,7 @@ defmodule Bloom.Deployment.Walk do
   alias Bloom.{Config, Error, LifecycleManager, Metadata}
   alias Bloom.Deployment.{Context, Status, Steps}
 
-  @type result :: :ok | {:ok, :restarting} | {:error, Error.t()}
+  @type result :: :ok | :handover | {:ok, :restarting} | {:error, Error.t()}
 
   @doc "Starts a deployment in the journal and walks to its end."
   @spec run(Context.t(), String.t()) :: result()
@@ -57,6 +57,9 @@ defmodule Bloom.Deployment.Walk do
         {:restarting, _context} ->
           {:ok, :restarting}
 
+        {:handover, context} ->
+          hand_over(step, context, done, entry)
+
         {:error, error, context} ->
           journal(Metadata.finish_step(entry, {:error, error.message}, context.facts))
           back([step | done], context, error)
@@ -71,6 +74,13 @@ defmodule Bloom.Deployment.Walk do
     case Metadata.finish_step(entry, :ok, context.facts) do
       {:error, error} when rest != [] -> back([step | done], context, error)
       result -> journal(result) && forward(rest, context, [step | done])
+    end
+  end
+
+  defp hand_over(step, context, done, entry) do
+    case Metadata.finish_step(entry, :ok, context.facts) do
+      :ok -> :handover
+      {:error, error} -> back([step | done], context, error)
     end
   end
 

@@ -8,7 +8,7 @@ defmodule Bloom.Deployment.Steps.Switch do
   @behaviour Bloom.Deployment.Step
 
   alias Bloom.Deployment.{Context, HotSwitch, RestartSwitch}
-  alias Bloom.{Metadata, ReleaseHandler, SafetyMonitor, SysConfig, TrialBoot}
+  alias Bloom.{Metadata, Plan, ReleaseHandler, SafetyMonitor, SysConfig, TrialBoot}
 
   @impl true
   def name, do: :switch
@@ -19,7 +19,16 @@ defmodule Bloom.Deployment.Steps.Switch do
 
     with :ok <- Metadata.update_deployment(context.id, %{mode: mode}),
          {:ok, context} <- Context.keep_facts(context, %{mode: mode, baseline: SafetyMonitor.baseline()}) do
-      if mode == :hot, do: HotSwitch.run(context), else: RestartSwitch.run(context)
+      if mode == :hot, do: hot(context), else: RestartSwitch.run(context)
+    end
+  end
+
+  # This process would be the one that keeps Bloom's old code in use, and so in the way of a switch back.
+  defp hot(%{plan: plan} = context) do
+    with {:ok, context} <- HotSwitch.run(context) do
+      if Plan.changes?(plan, :bloom),
+        do: {:handover, Context.put_facts(context, %{handover: true})},
+        else: {:ok, context}
     end
   end
 
