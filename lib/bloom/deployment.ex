@@ -32,7 +32,7 @@ defmodule Bloom.Deployment do
   @spec run(operation(), String.t(), keyword()) :: result()
   def run(operation, version, opts \\ []) do
     result = call(operation, version, opts)
-    audit(operation, version, opts, result)
+    audit(operation, [version, opts], result)
     result
   end
 
@@ -44,7 +44,11 @@ defmodule Bloom.Deployment do
   It is in no journal: what it does must be safe to be left half-way.
   """
   @spec alone(:cleanup, (Root.t() -> answer)) :: answer | {:error, Error.t()} when answer: term()
-  def alone(:cleanup, fun), do: ask({:alone, :cleanup, fun}, "a cleanup")
+  def alone(:cleanup, fun) do
+    result = ask({:alone, :cleanup, fun}, "a cleanup")
+    audit(:cleanup, [], result)
+    result
+  end
 
   defp ask(request, what) do
     GenServer.call(__MODULE__, request, :infinity)
@@ -53,9 +57,9 @@ defmodule Bloom.Deployment do
     :exit, {_killed, _call} -> {:error, interrupted(what)}
   end
 
-  defp audit(operation, version, opts, result) do
+  defp audit(operation, arguments, result) do
     text = with {:error, error} <- result, do: Error.to_message(error)
-    entry = %{who: requested_by(self()), operation: operation, arguments: [version, opts], result: text(text)}
+    entry = %{who: requested_by(self()), operation: operation, arguments: arguments, result: text(text)}
 
     with {:error, error} <- Metadata.audit(entry) do
       Logger.error("Bloom could not write its audit log: #{error.message}")

@@ -111,7 +111,9 @@ defmodule Bloom.LifecycleManager.Inventory do
           parent in ["lib", "releases"],
           do: "#{parent}/#{name}"
 
-    MapSet.new(["erts-#{:erlang.system_info(:version)}" | directories])
+    # Where its executables are, as a directory may have been renamed.
+    erts = for bin <- List.wrap(System.get_env("BINDIR")), do: bin |> Path.dirname() |> Path.basename()
+    MapSet.new(["erts-#{:erlang.system_info(:version)}" | erts ++ directories])
   end
 
   defp collect(items, fun) do
