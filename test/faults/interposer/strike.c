@@ -1,0 +1,158 @@
+/*
+ * Stands between a program and the file system (LD_PRELOAD): writes down every operation that changes what is below
+ * one directory, or makes it durable, and strikes at the n-th.
+ *
+ *   FAULTS_ROOT   the directory, absolute and without links
+ *   FAULTS_LOG    where the operations are written down
+ *   FAULTS_ARM    a file; nothing is written down before it is there. Its content is "N ACTION"
+ *
+ * Before the N-th operation of the VM, ACTION is done to it: "kill" (SIGKILL), "stop" (SIGSTOP), "full" (from now on, as
+ * long as FAULTS_ARM is there, nothing that needs space succeeds) or "record" (nothing). Processes that the VM starts
+ * write down what they do and are left alone.
+ *
+ * A record, in the byte order of the machine: u32 length of what follows, u32 pid, u32 number of the operation (0 when it
+ * is not the VM's), i32 errno (0 where it succeeded), u32 operation, u32 mode, i64 offset, u32 lengths of path, second path
+ * and data, and these three.
+ */
+#define _GNU_SOURCE
+#include "faults.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+const char *faults_root;
+static const char *log_path, *arm_path;
+static int is_vm;
+static uint32_t count;
+/* Operations are written down in the order in which they happen. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+__attribute__((constructor)) static void start(void)
+{
+    char exe[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    faults_root = getenv("FAULTS_ROOT");
+    log_path = getenv("FAULTS_LOG");
+    arm_path = getenv("FAULTS_ARM");
+    if (faults_root && length > 0) {
+        exe[length] = 0;
+        const char *name = strrchr(exe, '/');
+        /* The first VM in the chain of processes is the node; the VMs that it starts are not. */
+        if (name && strncmp(name + 1, "beam", 4) == 0 && !getenv("FAULTS_VM")) {
+            is_vm = 1;
+            setenv("FAULTS_VM", "1", 1);
+        }
+    }
+}
+
+/* Reads what is to be done; 0 where nothing is armed. */
+static int armed(uint32_t *at, char action[16])
+{
+    char text[64];
+    int fd = syscall(SYS_openat, AT_FDCWD, arm_path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return 0;
+    ssize_t length = syscall(SYS_read, fd, text, sizeof text - 1);
+    syscall(SYS_close, fd);
+    if (length <= 0)
+        return 0;
+    text[length] = 0;
+    return sscanf(text, "%u %15s", at, action) == 2;
+}
+
+static uint32_t number_of_last;
+
+static void append(int fd, const void *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = syscall(SYS_write, fd, bytes, length);
+        if (written <= 0)
+            abort();
+        bytes = (const char *)bytes + written;
+        length -= written;
+    }
+}
+
+static void write_down(const struct operation *operation, int64_t result, int error)
+{
+    size_t data_length = 0;
+    for (int i = 0; i < operation->data_count; i++)
+        data_length += operation->data[i].iov_len;
+    if (operation->kind == WRITE && result >= 0 && (size_t)result < data_length)
+        data_length = result;
+
+    uint32_t lengths[3] = {strlen(operation->path), operation->path2 ? strlen(operation->path2) : 0, data_length};
+    uint32_t head[6] = {6 * 4 - 4 + 8 + 12 + lengths[0] + lengths[1] + lengths[2], getpid(), number_of_last,
+                        result < 0 ? error : 0, operation->kind, operation->mode};
+    size_t total = head[0] + 4, at = 0;
+    char *record = malloc(total);
+    if (!record)
+        abort();
+#define PUT(bytes, length) (memcpy(record + at, bytes, length), at += length)
+    PUT(head, sizeof head);
+    PUT(&operation->offset, 8);
+    PUT(lengths, sizeof lengths);
+    PUT(operation->path, lengths[0]);
+    if (operation->path2)
+        PUT(operation->path2, lengths[1]);
+    for (int i = 0; i < operation->data_count && at < total; i++) {
+        size_t length = operation->data[i].iov_len;
+        PUT(operation->data[i].iov_base, length < total - at ? length : total - at);
+    }
+
+    int fd = syscall(SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        abort();
+    append(fd, record, total);
+    syscall(SYS_close, fd);
+    free(record);
+}
+
+static int needs_space(uint32_t kind)
+{
+    return kind == CREATE || kind == WRITE || kind == MKDIR || kind == LINK || kind == SYMLINK;
+}
+
+int before(const struct operation *operation)
+{
+    uint32_t at = 0;
+    char action[16];
+    pthread_mutex_lock(&lock);
+    if (!armed(&at, action)) {
+        pthread_mutex_unlock(&lock);
+        return 0;
+    }
+    number_of_last = is_vm ? ++count : 0;
+    if (is_vm && at > 0 && number_of_last >= at) {
+        if (strcmp(action, "full") == 0 && needs_space(operation->kind)) {
+            write_down(operation, -1, ENOSPC);
+            pthread_mutex_unlock(&lock);
+            errno = ENOSPC;
+            return -1;
+        }
+        if (number_of_last == at && (strcmp(action, "kill") == 0 || strcmp(action, "stop") == 0)) {
+            syscall(SYS_kill, getpid(), action[0] == 'k' ? SIGKILL : SIGSTOP);
+            /* Both come at once for the thread that sends them; nothing may happen before. */
+            for (;;)
+                syscall(SYS_sched_yield);
+        }
+    }
+    return 1;
+}
+
+int64_t after(int go, const struct operation *operation, int64_t result)
+{
+    int error = errno;
+    if (go == 1) {
+        write_down(operation, result, error);
+        pthread_mutex_unlock(&lock);
+    }
+    errno = error;
+    return result;
+}
