@@ -114,15 +114,18 @@ defmodule Bloom.Test.Node do
       true -> receive(after: (20 -> await_starts(node, starts, deadline)))
     end
   end
+  @doc "Whether the node's operating system process has ended; waits for that for a moment."
+  @spec ended?(t()) :: boolean()
+  def ended?(node), do: GenServer.call(node.server, {:ended_within, 20})
 
   @doc "Has the VM start again inside its operating system process (`init:restart`) and waits until it serves."
   @spec restart_inside(t()) :: :ok
   def restart_inside(node) do
-    :ok = :net_kernel.monitor_nodes(true)
+    :ok = :net_kernel.monitor_nodes(true, node_type: :all)
     rpc(node, :init, :restart, [])
     name = node.node
-    receive(do: ({:nodedown, ^name} -> :ok))
-    :ok = :net_kernel.monitor_nodes(false)
+    receive(do: ({:nodedown, ^name, _info} -> :ok))
+    :ok = :net_kernel.monitor_nodes(false, node_type: :all)
     await_http(node, System.monotonic_time(:millisecond) + @start_timeout_ms)
   end
 
@@ -142,7 +145,9 @@ defmodule Bloom.Test.Node do
       {_output, 0} = System.cmd("epmd", ["-daemon"])
       :ok = await_epmd(System.monotonic_time(:millisecond) + @start_timeout_ms)
       Application.put_env(:kernel, :inet_dist_use_interface, {127, 0, 0, 1})
-      {:ok, _pid} = Node.start(:"bloom-#{System.pid()}@127.0.0.1", :longnames)
+      # Hidden, as its nodes would all connect to each other otherwise.
+      options = %{name_domain: :longnames, hidden: true}
+      {:ok, _pid} = :net_kernel.start(:"bloom-#{System.pid()}@127.0.0.1", options)
     end
 
     :ok

@@ -7,8 +7,9 @@
  *   FAULTS_ARM    a file; nothing is written down before it is there. Its content is "N ACTION"
  *
  * Before the N-th operation of the VM, ACTION is done to it: "kill" (SIGKILL), "stop" (SIGSTOP), "full" (from now on, as
- * long as FAULTS_ARM is there, nothing that needs space succeeds) or "record" (nothing). Processes that the VM starts
- * write down what they do and are left alone.
+ * long as FAULTS_ARM is there, nothing that needs space succeeds), "pause" (the operation waits until FAULTS_ARM is gone,
+ * and the file FAULTS_ARM.paused says so) or "record" (nothing). Processes that the VM starts write down what they do and
+ * are left alone.
  *
  * A record, in the byte order of the machine: u32 length of what follows, u32 pid, u32 number of the operation (0 when it
  * is not the VM's), i32 errno (0 where it succeeded), u32 operation, u32 mode, i64 offset, u32 lengths of path, second path
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *faults_root;
@@ -119,6 +121,17 @@ static int needs_space(uint32_t kind)
     return kind == CREATE || kind == WRITE || kind == MKDIR || kind == LINK || kind == SYMLINK;
 }
 
+static void pause_until_disarmed(void)
+{
+    uint32_t at;
+    char action[16], path[PATH_MAX];
+    const struct timespec moment = {0, 1000000};
+    snprintf(path, sizeof path, "%s.paused", arm_path);
+    syscall(SYS_close, syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    while (armed(&at, action))
+        nanosleep(&moment, NULL);
+}
+
 int before(const struct operation *operation)
 {
     uint32_t at = 0;
@@ -136,6 +149,8 @@ int before(const struct operation *operation)
             errno = ENOSPC;
             return -1;
         }
+        if (number_of_last == at && strcmp(action, "pause") == 0)
+            pause_until_disarmed();
         if (number_of_last == at && (strcmp(action, "kill") == 0 || strcmp(action, "stop") == 0)) {
             syscall(SYS_kill, getpid(), action[0] == 'k' ? SIGKILL : SIGSTOP);
             /* Both come at once for the thread that sends them; nothing may happen before. */

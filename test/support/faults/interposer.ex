@@ -9,7 +9,7 @@ defmodule Bloom.Test.Faults.Interposer do
   @sources Path.expand("../../faults/interposer", __DIR__)
 
   @typedoc "What is done to the VM before the operation of that number; `:record` strikes nowhere."
-  @type strike :: :record | {:kill | :stop | :full, pos_integer()}
+  @type strike :: :record | {:kill | :stop | :full | :pause, pos_integer()}
 
   @enforce_keys [:root, :log, :arm, :library]
   defstruct [:root, :log, :arm, :library]
@@ -55,6 +55,10 @@ defmodule Bloom.Test.Faults.Interposer do
   @doc "From now on nothing counts and nothing fails."
   @spec disarm(t()) :: :ok
   def disarm(%__MODULE__{arm: path}), do: File.rm!(path)
+
+  @doc "Whether a VM waits in front of an operation."
+  @spec paused?(t()) :: boolean()
+  def paused?(%__MODULE__{arm: path}), do: File.exists?(path <> ".paused")
 
   defp text(:record), do: "0 record"
   defp text({action, number}), do: "#{number} #{action}"

@@ -1,0 +1,113 @@
+defmodule Bloom.Test.Faults.Scenario do
+  @moduledoc """
+  The deployments that the matrix interrupts.
+
+  Each starts from a root that was prepared by real deployments, does one operation, and says what may run after it was
+  interrupted (`from` or `to`), what runs when it was not (`ends_on`), and which version a good deployment afterwards
+  goes to.
+  """
+
+  alias Bloom.Test.Faults.Site
+  alias Bloom.Test.Node
+
+  @enforce_keys [:name, :prepare, :operation, :answer, :from, :to, :ends_on]
+  defstruct [:name, :prepare, :operation, :answer, :from, :to, :ends_on, uploads: [], other: nil]
+
+  @typedoc "A call of `Bloom.ReleaseManager`."
+  @type call :: {atom(), [term()]}
+
+  @type t :: %__MODULE__{
+          name: String.t(),
+          uploads: [String.t()],
+          prepare: [call()],
+          operation: call(),
+          answer: :ok | :error,
+          from: String.t(),
+          to: String.t(),
+          ends_on: String.t(),
+          other: String.t() | nil
+        }
+
+  @doc "All scenarios, by what is deployed first: 1.0.0 in each."
+  @spec all() :: [t()]
+  def all do
+    [
+      %__MODULE__{
+        name: "install",
+        uploads: ["1.1.0"],
+        prepare: [],
+        operation: {:install_release, ["1.1.0"]},
+        answer: :ok,
+        from: "1.0.0",
+        to: "1.0.0",
+        ends_on: "1.0.0"
+      },
+      %__MODULE__{
+        name: "up",
+        uploads: ["1.1.0"],
+        prepare: [{:install_release, ["1.1.0"]}],
+        operation: {:switch_release, ["1.1.0"]},
+        answer: :ok,
+        from: "1.0.0",
+        to: "1.1.0",
+        ends_on: "1.1.0"
+      },
+      %__MODULE__{
+        name: "down",
+        uploads: ["1.1.0"],
+        prepare: [{:install_release, ["1.1.0"]}, {:switch_release, ["1.1.0"]}],
+        operation: {:rollback_release, []},
+        answer: :ok,
+        from: "1.1.0",
+        to: "1.0.0",
+        ends_on: "1.0.0"
+      },
+      %__MODULE__{
+        name: "unhealthy",
+        uploads: ["1.1.0", "1.3.0-unhealthy"],
+        prepare: [{:install_release, ["1.3.0-unhealthy"]}],
+        operation: {:switch_release, ["1.3.0-unhealthy"]},
+        answer: :error,
+        from: "1.0.0",
+        to: "1.0.0",
+        ends_on: "1.0.0"
+      }
+    ]
+  end
+
+  @doc "The scenario of a name."
+  @spec fetch!(String.t()) :: t()
+  def fetch!(name) do
+    Enum.find(all(), &(&1.name == name)) ||
+      raise ArgumentError, "there is no scenario #{name}, only #{Enum.map_join(all(), ", ", & &1.name)}"
+  end
+
+  @doc "Every version that some scenario needs."
+  @spec versions() :: [String.t()]
+  def versions, do: ["1.0.0" | Enum.flat_map(all(), & &1.uploads)] |> Enum.uniq()
+
+  @doc "The version of the good deployment that must succeed when `running` runs."
+  @spec next(t(), String.t()) :: String.t()
+  def next(%__MODULE__{}, "1.0.0"), do: "1.1.0"
+  def next(%__MODULE__{}, _running), do: "1.0.0"
+
+  @doc "What a node of the matrix is started with."
+  @spec env() :: [{String.t(), String.t()}]
+  def env, do: [{"GARDEN_PROBATION_MS", "100"}]
+
+  @doc "Prepares the root of a scenario: deployed, started, led to where the operation starts, and stopped in order."
+  @spec prepare!(t(), Site.t()) :: Path.t()
+  def prepare!(%__MODULE__{} = scenario, site) do
+    root = Site.root(site, "base-#{scenario.name}")
+    Site.copy!(Site.pristine(site, "1.0.0"), root)
+    for version <- scenario.uploads, do: Site.upload!(site, root, version)
+    {:ok, node} = Node.start(root, env: env())
+    for call <- scenario.prepare, do: :ok = call(node, call)
+    :ok = Node.stop(node)
+    root
+  end
+
+  @doc "Asks a node for something."
+  @spec call(Node.t(), call()) :: term()
+  def call(node, {function, arguments}), do: Node.rpc(node, Bloom.ReleaseManager, function, arguments)
+end

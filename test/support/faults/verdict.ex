@@ -1,0 +1,186 @@
+defmodule Bloom.Test.Faults.Verdict do
+  @moduledoc """
+  What must hold of a node that has been through a fault, each with its own words where it does not.
+
+  Nothing here asks Bloom for its opinion alone: files are compared with what the archives hold, loaded code with those
+  files, and what the release handler, the launcher's files and the journal say with each other.
+  """
+
+  alias Bloom.Test.Faults.{Modules, Scenario, Site}
+  alias Bloom.Test.Node
+
+  @idle_timeout_ms 30_000
+  @leftovers ["sys.config.pristine", ".staging-*", ".rehearsal-*", "*.tmp"]
+
+  @doc "Every reason why the node is not whole, or none. `versions` are those that it may run."
+  @spec of(Node.t(), Site.t(), [String.t()]) :: [String.t()]
+  def of(node, site, versions) do
+    case await_idle(node) do
+      :ok ->
+        running = Node.get(node, "/version")
+        states = states(node, running)
+
+        serves(node) ++
+          expected(running, versions) ++
+          agree(states) ++ code(node, site, running) ++ files(node, site) ++ leftovers(node.root)
+
+      {:busy, status} ->
+        ["it is not idle after #{@idle_timeout_ms} ms: #{inspect(status)}"]
+    end
+  end
+
+  @doc "Waits until no deployment is in progress, a recovery or a probation included."
+  @spec await_idle(Node.t()) :: :ok | {:busy, term()}
+  def await_idle(node, deadline \\ now() + @idle_timeout_ms) do
+    case Node.rpc(node, Bloom, :status, []) do
+      :idle -> :ok
+      busy -> if now() > deadline, do: {:busy, busy}, else: receive(after: (20 -> await_idle(node, deadline)))
+    end
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
+
+  defp serves(node) do
+    bed = "verdict-#{System.unique_integer([:positive])}"
+    if Node.get(node, "/water?bed=#{bed}") == "1", do: [], else: ["it does not count what is watered"]
+  end
+
+  defp expected(running, versions) do
+    if running in versions, do: [], else: ["it runs #{running}, not #{Enum.join(versions, " or ")}"]
+  end
+
+  # Everybody who is asked which release this is.
+  defp states(node, running) do
+    {:ok, current} = Node.rpc(node, Bloom.ReleaseManager, :current_release, [])
+    {:ok, [entries]} = :file.consult(Path.join(node.root, "releases/RELEASES"))
+
+    %{
+      "RELEASE_VSN" => running,
+      "current_release" => "#{current.version} #{current.status}",
+      "start_erl.data" => node.root |> Path.join("releases/start_erl.data") |> File.read!(),
+      "RELEASES" => for({:release, _, vsn, _, _, status} <- entries, do: {to_string(vsn), known_as(status)}),
+      "release_handler" =>
+        for(
+          {_, vsn, _, status} <- Node.rpc(node, :release_handler, :which_releases, []),
+          do: {to_string(vsn), known_as(status)}
+        ),
+      "application" => garden_version(node),
+      "erts" => node |> Node.rpc(:erlang, :system_info, [:version]) |> to_string()
+    }
+  end
+
+  # Whether a release that does not run ever did is of no account.
+  defp known_as(status) when status in [:unpacked, :old], do: :there
+  defp known_as(status), do: status
+
+  defp garden_version(node) do
+    node |> Node.rpc(Application, :spec, [:garden, :vsn]) |> to_string() |> String.replace(~r/\+d\..*/, "")
+  end
+
+  defp agree(%{"RELEASE_VSN" => running} = states) do
+    permanent = for {version, :permanent} <- states["RELEASES"], do: version
+
+    for {true, text} <- [
+          {states["current_release"] != "#{running} permanent", "current_release says #{states["current_release"]}"},
+          {states["start_erl.data"] != "#{states["erts"]} #{running}",
+           "start_erl.data says #{states["start_erl.data"]}"},
+          {permanent != [running], "RELEASES says #{inspect(states["RELEASES"])}"},
+          {Enum.sort(states["RELEASES"]) != Enum.sort(states["release_handler"]),
+           "release_handler knows #{inspect(states["release_handler"])}, RELEASES #{inspect(states["RELEASES"])}"},
+          {states["application"] != running, "the application garden says #{states["application"]}"}
+        ],
+        do: "#{running} runs, but #{text}"
+  end
+
+  defp code(node, site, running) do
+    known = Modules.of(Site.pristine(site, running), running)
+
+    for {module, md5} <- Modules.loaded(node), Map.get(known, module, md5) != md5 do
+      "#{module} does not run the code of #{running}"
+    end
+  end
+
+  # Whatever is there of a version is all there, and as its archive has it.
+  defp files(node, site) do
+    versions = Map.keys(site.archives)
+    registered = for %{version: version} <- Node.rpc(node, Bloom.ReleaseManager, :list_releases, []), do: version
+
+    units =
+      for version <- versions,
+          unit <- Modules.units(Site.pristine(site, version), version),
+          uniq: true,
+          do: {version, unit}
+
+    for {version, unit} <- units,
+        in_root = Path.join(node.root, unit),
+        in_archive = Path.join(Site.pristine(site, version), unit),
+        problem = differs(in_root, in_archive, version in registered),
+        uniq: true,
+        do: "#{unit} #{problem}"
+  end
+
+  defp differs(in_root, in_archive, needed?) do
+    cond do
+      File.dir?(in_root) -> differing_file(in_root, in_archive)
+      needed? -> "is missing, though its release is registered"
+      true -> nil
+    end
+  end
+
+  defp differing_file(in_root, in_archive) do
+    expected = tree(in_archive, "")
+    there = tree(in_root, "")
+
+    cond do
+      path = Enum.find(expected, &(&1 not in there)) ->
+        "lacks #{path}"
+
+      path = Enum.find(there, &(&1 not in expected and &1 != "relup")) ->
+        "has #{path}, which no archive has"
+
+      path = Enum.find(expected, &(not same?(Path.join(in_root, &1), Path.join(in_archive, &1)))) ->
+        "has another #{path}"
+
+      true ->
+        nil
+    end
+  end
+
+  defp tree(dir, path) do
+    for name <- File.ls!(Path.join(dir, path)), path = Path.join(path, name), found <- found(dir, path), do: found
+  end
+
+  defp found(dir, path), do: if(File.dir?(Path.join(dir, path)), do: tree(dir, path), else: [path])
+
+  defp same?(one, other) do
+    {one_stat, other_stat} = {File.lstat!(one), File.lstat!(other)}
+
+    one_stat.inode == other_stat.inode or
+      (one_stat.mode == other_stat.mode and one_stat.size == other_stat.size and File.read!(one) == File.read!(other))
+  end
+
+  defp leftovers(root) do
+    for pattern <- @leftovers,
+        dir <- ["", "bin/", "releases/", "releases/*/", "lib/"],
+        path <- Path.wildcard(Path.join(root, dir <> pattern), match_dot: true),
+        do: "#{Path.relative_to(path, root)} is left over"
+  end
+
+  @doc "Has the node do a good deployment, and says what is wrong with it afterwards."
+  @spec good_deployment(Node.t(), Site.t(), Scenario.t()) :: [String.t()]
+  def good_deployment(node, site, scenario) do
+    next = Scenario.next(scenario, Node.get(node, "/version"))
+
+    with :ok <- install(node, next),
+         :ok <- Scenario.call(node, {:switch_release, [next]}) do
+      for text <- of(node, site, [next]), do: "after a good deployment: #{text}"
+    else
+      {:error, text} -> ["a good deployment of #{next} afterwards fails: #{text}"]
+    end
+  end
+
+  defp install(node, version) do
+    listed = Node.rpc(node, Bloom.ReleaseManager, :list_releases, [])
+    if Enum.any?(listed, &(&1.version == version)), do: :ok, else: Scenario.call(node, {:install_release, [version]})
+  end
+end
