@@ -8,6 +8,7 @@ defmodule Bloom.Test.Faults.Point do
     * `kill` - SIGKILL of the VM, as by the kernel that is out of memory;
     * `stop` - SIGSTOP, and what a watchdog does when nothing moves any more: SIGKILL;
     * `full` - the disk is full from there on until the operation has given up, then it has space again;
+    * `full-boot` - SIGKILL, and the disk is full when the node starts again, for a while;
     * `exit-PROCESS` - a process of Bloom is killed while the operation waits there;
     * `power-strict`, `power-ordered`, `power-torn` - the power fails there: see `Bloom.Test.Faults.Disk`.
   """
@@ -20,7 +21,7 @@ defmodule Bloom.Test.Faults.Point do
   @enforce_keys [:scenario, :fault, :at]
   defstruct [:scenario, :fault, :at, :operation]
 
-  @type fault :: :kill | :stop | :full | {:exit, String.t()} | {:power, Disk.model()}
+  @type fault :: :kill | :stop | :full | :full_boot | {:exit, String.t()} | {:power, Disk.model()}
 
   @typedoc "`operation` describes the operation of the recording that has this number."
   @type t :: %__MODULE__{scenario: String.t(), fault: fault(), at: pos_integer(), operation: String.t() | nil}
@@ -42,7 +43,7 @@ defmodule Bloom.Test.Faults.Point do
   @spec fault_name(fault()) :: String.t()
   def fault_name({:exit, process}), do: "exit-#{process}"
   def fault_name({:power, model}), do: "power-#{model}"
-  def fault_name(fault), do: Atom.to_string(fault)
+  def fault_name(fault), do: fault |> Atom.to_string() |> String.replace("_", "-")
 
   @doc "Runs the scenario once from its prepared root, without a fault, and writes down what it does."
   @spec record!(Scenario.t(), Site.t()) :: recording()
@@ -90,18 +91,20 @@ defmodule Bloom.Test.Faults.Point do
   end
 
   defp strike(fault, point, recording, site, root) when fault in [:kill, :stop] do
-    {node, interposer} = start!(site, recording.base, root)
-    os_pid = Node.os_pid(node)
-    Interposer.arm(interposer, {fault, point.at})
-    asked = ask(node, recording.scenario)
-
-    case await(fn -> Node.ended?(node) or stopped?(os_pid) or (Task.yield(asked, 0) != nil and :answered) end) do
-      # The count differs from run to run by what goes on beside the operation; then it strikes after its end.
-      _dead_or_stopped_or_answered -> Node.stop(node, :kill)
-    end
-
-    Task.shutdown(asked, :brutal_kill)
+    kill!(fault, point, recording, site, root)
     after_restart(root, recording.scenario, site, versions(recording.scenario))
+  end
+
+  defp strike(:full_boot, point, recording, site, root) do
+    kill!(:kill, point, recording, site, root)
+    interposer = Interposer.new(site.library, root)
+    Interposer.arm(interposer, {:full, 1})
+
+    with_node(root, Interposer.env(interposer), fn node ->
+      lost = Verdict.serving(node, site, versions(recording.scenario))
+      Interposer.disarm(interposer)
+      in_words("on a full disk", lost) ++ Verdict.good_deployment(node, site, recording.scenario)
+    end)
   end
 
   defp strike(:full, point, recording, site, root) do
@@ -109,11 +112,12 @@ defmodule Bloom.Test.Faults.Point do
     Interposer.arm(interposer, {:full, point.at})
     node |> ask(recording.scenario) |> Task.await(@timeout_ms)
     busy = Verdict.await_idle(node)
+    lost = Verdict.serving(node, site, versions(recording.scenario))
     Interposer.disarm(interposer)
 
     lost =
       if(busy == :ok, do: [], else: ["it is not idle while the disk is full: #{inspect(busy)}"]) ++
-        in_words("with a full disk", Verdict.of(node, site, versions(recording.scenario))) ++
+        in_words("on a full disk", lost) ++
         Verdict.good_deployment(node, site, recording.scenario)
 
     :ok = Node.stop(node, :kill)
@@ -124,9 +128,11 @@ defmodule Bloom.Test.Faults.Point do
     {node, interposer} = start!(site, recording.base, root)
     Interposer.arm(interposer, {:pause, point.at})
     asked = ask(node, recording.scenario)
-    await(fn -> Interposer.paused?(interposer) or (Task.yield(asked, 0) != nil and :answered) end)
+    await(fn -> Interposer.paused?(interposer) or not Process.alive?(asked.pid) end)
     kill(node, process)
     Interposer.disarm(interposer)
+    # Without it the application ends, and with that the node.
+    if process == "supervisor", do: await(fn -> Node.ended?(node) end)
     Task.shutdown(asked, @timeout_ms)
 
     lost =
@@ -138,6 +144,18 @@ defmodule Bloom.Test.Faults.Point do
 
     :ok = Node.stop(node, :kill)
     lost ++ in_words("after the next start", restarted(root, site, Map.keys(site.archives)))
+  end
+
+  defp kill!(fault, point, recording, site, root) do
+    {node, interposer} = start!(site, recording.base, root)
+    os_pid = Node.os_pid(node)
+    Interposer.arm(interposer, {fault, point.at})
+    asked = ask(node, recording.scenario)
+    # The count differs a little from run to run; where the operation ends before, the fault comes after its end.
+    await(fn -> Node.ended?(node) or stopped?(os_pid) or not Process.alive?(asked.pid) end)
+    :ok = Node.stop(node, :kill)
+    Interposer.disarm(interposer)
+    Task.shutdown(asked, :brutal_kill)
   end
 
   # From the one that ran before it, or when the answer was given, from the one that was promised.
@@ -160,8 +178,8 @@ defmodule Bloom.Test.Faults.Point do
 
   defp restarted(root, site, versions), do: with_node(root, &Verdict.of(&1, site, versions))
 
-  defp with_node(root, fun) do
-    case Site.bring_up(root, Scenario.env()) do
+  defp with_node(root, env \\ [], fun) do
+    case Site.bring_up(root, Scenario.env() ++ env) do
       {:ok, node} ->
         lost = fun.(node)
         :ok = Node.stop(node, :kill)

@@ -8,6 +8,7 @@ defmodule Bloom.Test.Faults.Selection do
   # Of faults that are less about the place where they strike.
   @stops 3
   @full_disks 10
+  @full_boots 5
   @stages_of_exits 4
 
   @type kind :: :kill | :power | :process | :disk
@@ -15,7 +16,7 @@ defmodule Bloom.Test.Faults.Selection do
   @doc "The kind of a fault, as `bin/faults --only` names it."
   @spec kind(Point.fault()) :: kind()
   def kind(fault) when fault in [:kill, :stop], do: :kill
-  def kind(:full), do: :disk
+  def kind(fault) when fault in [:full, :full_boot], do: :disk
   def kind({:power, _model}), do: :power
   def kind({:exit, _process}), do: :process
 
@@ -30,6 +31,7 @@ defmodule Bloom.Test.Faults.Selection do
       {:kill, fn -> at_each(recording, :kill, places) end},
       {:kill, fn -> recording |> at_each(:stop, places) |> spread(@stops) end},
       {:disk, fn -> recording |> at_each(:full, Enum.filter(places, &needs_space?/1)) |> spread(@full_disks) end},
+      {:disk, fn -> recording |> at_each(:full_boot, places) |> spread(@full_boots) end},
       {:process,
        fn ->
          for {at, operation} <- spread(places, @stages_of_exits),

@@ -17,16 +17,26 @@ defmodule Bloom.Test.Faults.Verdict do
   def of(node, site, versions) do
     case await_idle(node) do
       :ok ->
-        running = Node.get(node, "/version")
-        states = states(node, running)
-
-        serves(node) ++
-          expected(running, versions) ++
-          agree(states) ++ code(node, site, running) ++ files(node, site) ++ leftovers(node.root)
+        serving(node, site, versions) ++ agree(states(node)) ++ files(node, site) ++ leftovers(node.root)
 
       {:busy, status} ->
         ["it is not idle after #{@idle_timeout_ms} ms: #{inspect(status)}"]
     end
+  end
+
+  @doc """
+  Every reason why the node does not serve one release as a whole: what must hold even while the disk is full, when
+  nothing can be put in order.
+  """
+  @spec serving(Node.t(), Site.t(), [String.t()]) :: [String.t()]
+  def serving(node, site, versions) do
+    running = Node.get(node, "/version")
+    application = garden_version(node)
+
+    serves(node) ++
+      expected(running, versions) ++
+      if(application == running, do: [], else: ["#{running} runs, but the application garden says #{application}"]) ++
+      code(node, site, running)
   end
 
   @doc "Waits until no deployment is in progress, a recovery or a probation included."
@@ -50,23 +60,29 @@ defmodule Bloom.Test.Faults.Verdict do
   end
 
   # Everybody who is asked which release this is.
-  defp states(node, running) do
+  defp states(node) do
     {:ok, current} = Node.rpc(node, Bloom.ReleaseManager, :current_release, [])
-    {:ok, [entries]} = :file.consult(Path.join(node.root, "releases/RELEASES"))
+    handler = Node.rpc(node, :release_handler, :which_releases, [])
+    erts = Node.rpc(node, :erlang, :system_info, [:version])
 
     %{
-      "RELEASE_VSN" => running,
-      "current_release" => "#{current.version} #{current.status}",
-      "start_erl.data" => node.root |> Path.join("releases/start_erl.data") |> File.read!(),
-      "RELEASES" => for({:release, _, vsn, _, _, status} <- entries, do: {to_string(vsn), known_as(status)}),
-      "release_handler" =>
-        for(
-          {_, vsn, _, status} <- Node.rpc(node, :release_handler, :which_releases, []),
-          do: {to_string(vsn), known_as(status)}
-        ),
-      "application" => garden_version(node),
-      "erts" => node |> Node.rpc(:erlang, :system_info, [:version]) |> to_string()
+      current: "#{current.version} #{current.status}",
+      expected_start: "#{erts} #{Node.get(node, "/version")}",
+      start: node.root |> Path.join("releases/start_erl.data") |> File.read!(),
+      releases: releases_file(node.root),
+      handler: Enum.sort(for {_name, vsn, _libs, status} <- handler, do: {to_string(vsn), known_as(status)}),
+      running: Node.get(node, "/version")
     }
+  end
+
+  defp releases_file(root) do
+    case :file.consult(Path.join(root, "releases/RELEASES")) do
+      {:ok, [entries]} ->
+        Enum.sort(for {:release, _, vsn, _, _, status} <- entries, do: {to_string(vsn), known_as(status)})
+
+      damaged ->
+        damaged
+    end
   end
 
   # Whether a release that does not run ever did is of no account.
@@ -77,17 +93,15 @@ defmodule Bloom.Test.Faults.Verdict do
     node |> Node.rpc(Application, :spec, [:garden, :vsn]) |> to_string() |> String.replace(~r/\+d\..*/, "")
   end
 
-  defp agree(%{"RELEASE_VSN" => running} = states) do
-    permanent = for {version, :permanent} <- states["RELEASES"], do: version
+  defp agree(%{running: running} = states) do
+    permanent = is_list(states.releases) && for {version, :permanent} <- states.releases, do: version
 
     for {true, text} <- [
-          {states["current_release"] != "#{running} permanent", "current_release says #{states["current_release"]}"},
-          {states["start_erl.data"] != "#{states["erts"]} #{running}",
-           "start_erl.data says #{states["start_erl.data"]}"},
-          {permanent != [running], "RELEASES says #{inspect(states["RELEASES"])}"},
-          {Enum.sort(states["RELEASES"]) != Enum.sort(states["release_handler"]),
-           "release_handler knows #{inspect(states["release_handler"])}, RELEASES #{inspect(states["RELEASES"])}"},
-          {states["application"] != running, "the application garden says #{states["application"]}"}
+          {states.current != "#{running} permanent", "current_release says #{states.current}"},
+          {states.start != states.expected_start, "start_erl.data says #{inspect(states.start)}"},
+          {permanent != [running], "RELEASES says #{inspect(states.releases)}"},
+          {states.releases != states.handler,
+           "release_handler knows #{inspect(states.handler)}, RELEASES #{inspect(states.releases)}"}
         ],
         do: "#{running} runs, but #{text}"
   end
