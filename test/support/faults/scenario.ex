@@ -13,6 +13,8 @@ defmodule Bloom.Test.Faults.Scenario do
   @enforce_keys [:name, :prepare, :operation, :answer, :from, :to, :ends_on]
   defstruct [:name, :prepare, :operation, :answer, :from, :to, :ends_on, uploads: [], other: nil]
 
+  @wait [wait: :commit]
+
   @typedoc "A call of `Bloom.ReleaseManager`."
   @type call :: {atom(), [term()]}
 
@@ -46,7 +48,7 @@ defmodule Bloom.Test.Faults.Scenario do
         name: "up",
         uploads: ["1.1.0"],
         prepare: [{:install_release, ["1.1.0"]}],
-        operation: {:switch_release, ["1.1.0"]},
+        operation: {:switch_release, ["1.1.0", @wait]},
         answer: :ok,
         from: "1.0.0",
         to: "1.1.0",
@@ -55,8 +57,8 @@ defmodule Bloom.Test.Faults.Scenario do
       %__MODULE__{
         name: "down",
         uploads: ["1.1.0"],
-        prepare: [{:install_release, ["1.1.0"]}, {:switch_release, ["1.1.0"]}],
-        operation: {:rollback_release, []},
+        prepare: [{:install_release, ["1.1.0"]}, {:switch_release, ["1.1.0", @wait]}],
+        operation: {:rollback_release, [@wait]},
         answer: :ok,
         from: "1.1.0",
         to: "1.0.0",
@@ -66,7 +68,7 @@ defmodule Bloom.Test.Faults.Scenario do
         name: "unhealthy",
         uploads: ["1.1.0", "1.3.0-unhealthy"],
         prepare: [{:install_release, ["1.3.0-unhealthy"]}],
-        operation: {:switch_release, ["1.3.0-unhealthy"]},
+        operation: {:switch_release, ["1.3.0-unhealthy", @wait]},
         answer: :error,
         from: "1.0.0",
         to: "1.0.0",
@@ -82,9 +84,13 @@ defmodule Bloom.Test.Faults.Scenario do
       raise ArgumentError, "there is no scenario #{name}, only #{Enum.map_join(all(), ", ", & &1.name)}"
   end
 
+  @doc "What is deployed before anything else."
+  @spec first() :: String.t()
+  def first, do: "1.0.0"
+
   @doc "Every version that some scenario needs."
   @spec versions() :: [String.t()]
-  def versions, do: ["1.0.0" | Enum.flat_map(all(), & &1.uploads)] |> Enum.uniq()
+  def versions, do: [first() | Enum.flat_map(all(), & &1.uploads)] |> Enum.uniq()
 
   @doc "The version of the good deployment that must succeed when `running` runs."
   @spec next(t(), String.t()) :: String.t()
@@ -99,13 +105,17 @@ defmodule Bloom.Test.Faults.Scenario do
   @spec prepare!(t(), Site.t()) :: Path.t()
   def prepare!(%__MODULE__{} = scenario, site) do
     root = Site.root(site, "base-#{scenario.name}")
-    Site.copy!(Site.pristine(site, "1.0.0"), root)
+    Site.copy!(Site.pristine(site, first()), root)
     for version <- scenario.uploads, do: Site.upload!(site, root, version)
     {:ok, node} = Node.start(root, env: env())
     for call <- scenario.prepare, do: :ok = call(node, call)
     :ok = Node.stop(node)
     root
   end
+
+  @doc "The call that makes a version the committed one."
+  @spec switch(String.t()) :: call()
+  def switch(version), do: {:switch_release, [version, @wait]}
 
   @doc "Asks a node for something."
   @spec call(Node.t(), call()) :: term()

@@ -17,7 +17,8 @@ defmodule Bloom.Test.Faults.Verdict do
   def of(node, site, versions) do
     case await_idle(node) do
       :ok ->
-        serving(node, site, versions) ++ agree(states(node)) ++ files(node, site) ++ leftovers(node.root)
+        serving(node, site, versions) ++
+          agree(states(node)) ++ journal(node) ++ files(node, site) ++ leftovers(node.root)
 
       {:busy, status} ->
         ["it is not idle after #{@idle_timeout_ms} ms: #{inspect(status)}"]
@@ -106,6 +107,24 @@ defmodule Bloom.Test.Faults.Verdict do
         do: "#{running} runs, but #{text}"
   end
 
+  # The journal has nothing left to settle, and what it says was committed last is what runs.
+  defp journal(node) do
+    running = Node.get(node, "/version")
+
+    with :ok <- Node.rpc(node, Bloom.Metadata, :status, []),
+         {:ok, nil} <- Node.rpc(node, Bloom.Metadata, :unfinished_deployment, []),
+         {:ok, history} <- Node.rpc(node, Bloom.Metadata, :get_deployment_history, []) do
+      committed = for %{outcome: :committed, version: version} <- history, do: version
+      last = List.first(committed, Scenario.first())
+
+      if(last == running, do: [], else: ["#{running} runs, but the journal says that #{last} was committed last"]) ++
+        for(%{outcome: nil} = deployment <- history, do: "the journal has no outcome of #{inspect(deployment)}")
+    else
+      {:ok, unfinished} -> ["the journal has an unfinished deployment: #{inspect(unfinished)}"]
+      {:error, error} -> ["the journal cannot be relied on: #{inspect(error)}"]
+    end
+  end
+
   defp code(node, site, running) do
     known = Modules.of(Site.pristine(site, running), running)
 
@@ -186,7 +205,7 @@ defmodule Bloom.Test.Faults.Verdict do
     next = Scenario.next(scenario, Node.get(node, "/version"))
 
     with :ok <- install(node, next),
-         :ok <- Scenario.call(node, {:switch_release, [next]}) do
+         :ok <- Scenario.call(node, Scenario.switch(next)) do
       for text <- of(node, site, [next]), do: "after a good deployment: #{text}"
     else
       {:error, text} -> ["a good deployment of #{next} afterwards fails: #{text}"]
