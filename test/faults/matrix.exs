@@ -12,6 +12,8 @@ defmodule Bloom.Faults.Command do
     scenarios = scenarios(names, Keyword.get_values(opts, :at))
     kinds = kinds(Keyword.get_values(opts, :only))
     started = now()
+    # What a node logs about a call from here it would log here.
+    Logger.configure(level: :emergency)
 
     say(started, "build garden #{Enum.join(Scenario.versions(), ", ")}")
     site = Site.new!(dir, Interposer.build!(dir), Scenario.versions())

@@ -51,11 +51,11 @@ defmodule Bloom.Test.Faults.Point do
     base = Scenario.prepare!(scenario, site)
     root = Site.root(site, "recorded-#{scenario.name}")
     armed = Site.root(site, "armed-#{scenario.name}")
-    {node, interposer} = start!(site, base, root)
+    {node, interposer} = start!(site, scenario, base, root)
     Site.copy!(root, armed)
     Interposer.arm(interposer, :record)
     processes = node |> processes() |> Map.keys()
-    answer = Scenario.call(node, scenario.operation)
+    answer = Scenario.operate(scenario, node)
     :ok = Verdict.await_idle(node)
     Interposer.disarm(interposer)
     [] = Verdict.of(node, site, [scenario.ends_on])
@@ -108,7 +108,7 @@ defmodule Bloom.Test.Faults.Point do
   end
 
   defp strike(:full, point, recording, site, root) do
-    {node, interposer} = start!(site, recording.base, root)
+    {node, interposer} = start!(site, recording.scenario, recording.base, root)
     Interposer.arm(interposer, {:full, point.at})
     node |> ask(recording.scenario) |> Task.await(@timeout_ms)
     busy = Verdict.await_idle(node)
@@ -125,7 +125,7 @@ defmodule Bloom.Test.Faults.Point do
   end
 
   defp strike({:exit, process}, point, recording, site, root) do
-    {node, interposer} = start!(site, recording.base, root)
+    {node, interposer} = start!(site, recording.scenario, recording.base, root)
     Interposer.arm(interposer, {:pause, point.at})
     asked = ask(node, recording.scenario)
     await(fn -> Interposer.paused?(interposer) or not Process.alive?(asked.pid) end)
@@ -147,7 +147,7 @@ defmodule Bloom.Test.Faults.Point do
   end
 
   defp kill!(fault, point, recording, site, root) do
-    {node, interposer} = start!(site, recording.base, root)
+    {node, interposer} = start!(site, recording.scenario, recording.base, root)
     os_pid = Node.os_pid(node)
     Interposer.arm(interposer, {fault, point.at})
     asked = ask(node, recording.scenario)
@@ -192,10 +192,10 @@ defmodule Bloom.Test.Faults.Point do
 
   defp in_words(when?, lost), do: for(text <- lost, do: "#{when?}: #{text}")
 
-  defp start!(site, base, root) do
+  defp start!(site, scenario, base, root) do
     Site.copy!(base, root)
     interposer = Interposer.new(site.library, root)
-    {:ok, node} = Node.start(root, env: Scenario.env() ++ Interposer.env(interposer))
+    {:ok, node} = Node.start(root, env: Scenario.env(scenario.probation_ms) ++ Interposer.env(interposer))
     :ok = Verdict.await_idle(node)
     {node, interposer}
   end
@@ -204,7 +204,7 @@ defmodule Bloom.Test.Faults.Point do
   defp ask(node, scenario) do
     Task.async(fn ->
       try do
-        Scenario.call(node, scenario.operation)
+        Scenario.operate(scenario, node)
       catch
         kind, reason -> {:gone, kind, reason}
       end

@@ -3,15 +3,20 @@ defmodule Bloom.Test.Faults.Scenario do
   The deployments that the matrix interrupts.
 
   Each starts from a root that was prepared by real deployments, does one operation, and says what may run after it was
-  interrupted (`from` or `to`), what runs when it was not (`ends_on`), and which version a good deployment afterwards
-  goes to.
+  interrupted (`from` or `to`), and what runs when it was not (`ends_on`). In order:
+
+    * `install` - a release is installed;
+    * `up` - a hot switch to a newer release, to its commit;
+    * `down` - a hot rollback, to its commit;
+    * `unhealthy` - a hot switch to a release whose health check fails, which is taken back;
+    * `probation` - a hot switch, and a rollback while it is on probation.
   """
 
   alias Bloom.Test.Faults.Site
   alias Bloom.Test.Node
 
   @enforce_keys [:name, :prepare, :operation, :answer, :from, :to, :ends_on]
-  defstruct [:name, :prepare, :operation, :answer, :from, :to, :ends_on, uploads: [], other: nil]
+  defstruct [:name, :prepare, :operation, :answer, :from, :to, :ends_on, uploads: ["1.1.0"], probation_ms: 100]
 
   @wait [wait: :commit]
 
@@ -22,12 +27,12 @@ defmodule Bloom.Test.Faults.Scenario do
           name: String.t(),
           uploads: [String.t()],
           prepare: [call()],
-          operation: call(),
+          operation: [call()],
           answer: :ok | :error,
           from: String.t(),
           to: String.t(),
           ends_on: String.t(),
-          other: String.t() | nil
+          probation_ms: non_neg_integer()
         }
 
   @doc "All scenarios, by what is deployed first: 1.0.0 in each."
@@ -36,9 +41,8 @@ defmodule Bloom.Test.Faults.Scenario do
     [
       %__MODULE__{
         name: "install",
-        uploads: ["1.1.0"],
         prepare: [],
-        operation: {:install_release, ["1.1.0"]},
+        operation: [{:install_release, ["1.1.0"]}],
         answer: :ok,
         from: "1.0.0",
         to: "1.0.0",
@@ -46,9 +50,8 @@ defmodule Bloom.Test.Faults.Scenario do
       },
       %__MODULE__{
         name: "up",
-        uploads: ["1.1.0"],
         prepare: [{:install_release, ["1.1.0"]}],
-        operation: {:switch_release, ["1.1.0", @wait]},
+        operation: [{:switch_release, ["1.1.0", @wait]}],
         answer: :ok,
         from: "1.0.0",
         to: "1.1.0",
@@ -56,9 +59,8 @@ defmodule Bloom.Test.Faults.Scenario do
       },
       %__MODULE__{
         name: "down",
-        uploads: ["1.1.0"],
         prepare: [{:install_release, ["1.1.0"]}, {:switch_release, ["1.1.0", @wait]}],
-        operation: {:rollback_release, [@wait]},
+        operation: [{:rollback_release, [@wait]}],
         answer: :ok,
         from: "1.1.0",
         to: "1.0.0",
@@ -68,11 +70,21 @@ defmodule Bloom.Test.Faults.Scenario do
         name: "unhealthy",
         uploads: ["1.1.0", "1.3.0-unhealthy"],
         prepare: [{:install_release, ["1.3.0-unhealthy"]}],
-        operation: {:switch_release, ["1.3.0-unhealthy", @wait]},
+        operation: [{:switch_release, ["1.3.0-unhealthy", @wait]}],
         answer: :error,
         from: "1.0.0",
         to: "1.0.0",
         ends_on: "1.0.0"
+      },
+      %__MODULE__{
+        name: "probation",
+        prepare: [{:install_release, ["1.1.0"]}],
+        operation: [{:switch_release, ["1.1.0"]}, {:rollback_release, [@wait]}],
+        answer: :ok,
+        from: "1.0.0",
+        to: "1.0.0",
+        ends_on: "1.0.0",
+        probation_ms: 60_000
       }
     ]
   end
@@ -97,9 +109,9 @@ defmodule Bloom.Test.Faults.Scenario do
   def next(%__MODULE__{}, "1.0.0"), do: "1.1.0"
   def next(%__MODULE__{}, _running), do: "1.0.0"
 
-  @doc "What a node of the matrix is started with."
-  @spec env() :: [{String.t(), String.t()}]
-  def env, do: [{"GARDEN_PROBATION_MS", "100"}]
+  @doc "What a node is started with, before the fault and after it."
+  @spec env(non_neg_integer()) :: [{String.t(), String.t()}]
+  def env(probation_ms \\ 100), do: [{"GARDEN_PROBATION_MS", Integer.to_string(probation_ms)}]
 
   @doc "Prepares the root of a scenario: deployed, started, led to where the operation starts, and stopped in order."
   @spec prepare!(t(), Site.t()) :: Path.t()
@@ -116,6 +128,17 @@ defmodule Bloom.Test.Faults.Scenario do
   @doc "The call that makes a version the committed one."
   @spec switch(String.t()) :: call()
   def switch(version), do: {:switch_release, [version, @wait]}
+
+  @doc "Asks a node for the operation of a scenario; where it has several calls, as long as they are answered with `:ok`."
+  @spec operate(t(), Node.t()) :: term()
+  def operate(%__MODULE__{operation: calls}, node) do
+    Enum.reduce_while(calls, :ok, fn call, :ok ->
+      case call(node, call) do
+        :ok -> {:cont, :ok}
+        other -> {:halt, other}
+      end
+    end)
+  end
 
   @doc "Asks a node for something."
   @spec call(Node.t(), call()) :: term()
