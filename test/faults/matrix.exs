@@ -1,7 +1,7 @@
 # Run by bin/faults: the matrix of faults, or a part of it.
 
 defmodule Bloom.Faults.Command do
-  alias Bloom.Test.Faults.{Interposer, Matrix, Point, Scenario, Site}
+  alias Bloom.Test.Faults.{Interposer, Matrix, Point, Scenario, Site, SmallDisk}
   alias Bloom.Test.Node
 
   @kinds %{"kill" => :kill, "power" => :power, "process" => :process, "disk" => :disk}
@@ -31,6 +31,9 @@ defmodule Bloom.Faults.Command do
         [] -> Matrix.points(recordings, kinds, Keyword.get(opts, :points, @points))
         names -> for name <- names, do: Matrix.point!(name, recordings)
       end
+
+    if :disk in kinds and not SmallDisk.possible?(),
+      do: say(started, "no file system can be mounted here: small-disk is left out, full and full-boot are not")
 
     say(started, "#{length(points)} points, #{System.schedulers_online()} at a time")
     outcomes = Matrix.run(points, recordings, site, teller(started, length(points)))

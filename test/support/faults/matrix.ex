@@ -100,7 +100,9 @@ defmodule Bloom.Test.Faults.Matrix do
   defp parse_fault("exit-" <> process), do: {:exit, process}
 
   defp parse_fault(name) do
-    faults = [:kill, :stop, :full, :full_boot] ++ for(model <- [:strict, :ordered, :torn], do: {:power, model})
+    faults =
+      [:kill, :stop, :full, :full_boot, :small_disk] ++ for(model <- [:strict, :ordered, :torn], do: {:power, model})
+
     Enum.find(faults, &(Point.fault_name(&1) == name))
   end
 

@@ -8,12 +8,13 @@ defmodule Bloom.Test.Faults.Point do
     * `kill` - SIGKILL of the VM, as by the kernel that is out of memory;
     * `stop` - SIGSTOP, and what a watchdog does when nothing moves any more: SIGKILL;
     * `full` - the disk is full from there on until the operation has given up, then it has space again;
+    * `small-disk` - the same on a real file system, where N is how many KiB are left;
     * `full-boot` - SIGKILL, and the disk is full when the node starts again, for a while;
     * `exit-PROCESS` - a process of Bloom is killed while the operation waits there;
     * `power-strict`, `power-ordered`, `power-torn` - the power fails there: see `Bloom.Test.Faults.Disk`.
   """
 
-  alias Bloom.Test.Faults.{Disk, Interposer, Log, Scenario, Site, Verdict}
+  alias Bloom.Test.Faults.{Disk, Interposer, Log, Scenario, Site, SmallDisk, Verdict}
   alias Bloom.Test.Node
 
   @timeout_ms 60_000
@@ -21,7 +22,7 @@ defmodule Bloom.Test.Faults.Point do
   @enforce_keys [:scenario, :fault, :at]
   defstruct [:scenario, :fault, :at, :operation]
 
-  @type fault :: :kill | :stop | :full | :full_boot | {:exit, String.t()} | {:power, Disk.model()}
+  @type fault :: :kill | :stop | :full | :full_boot | :small_disk | {:exit, String.t()} | {:power, Disk.model()}
 
   @typedoc "`operation` describes the operation of the recording that has this number."
   @type t :: %__MODULE__{scenario: String.t(), fault: fault(), at: pos_integer(), operation: String.t() | nil}
@@ -110,18 +111,17 @@ defmodule Bloom.Test.Faults.Point do
   defp strike(:full, point, recording, site, root) do
     {node, interposer} = start!(site, recording.scenario, recording.base, root)
     Interposer.arm(interposer, {:full, point.at})
-    node |> ask(recording.scenario) |> Task.await(@timeout_ms)
-    busy = Verdict.await_idle(node)
-    lost = Verdict.serving(node, site, versions(recording.scenario))
-    Interposer.disarm(interposer)
+    full_for_a_while(node, recording.scenario, site, fn -> Interposer.disarm(interposer) end)
+  end
 
-    lost =
-      if(busy == :ok, do: [], else: ["it is not idle while the disk is full: #{inspect(busy)}"]) ++
-        in_words("on a full disk", lost) ++
-        Verdict.good_deployment(node, site, recording.scenario)
-
-    :ok = Node.stop(node, :kill)
-    lost ++ in_words("after the next start", restarted(root, site, Map.keys(site.archives)))
+  defp strike(:small_disk, point, recording, site, root) do
+    SmallDisk.mount!(recording.base, root)
+    {:ok, node} = Node.start(root, env: Scenario.env(recording.scenario.probation_ms))
+    :ok = Verdict.await_idle(node)
+    SmallDisk.fill!(root, point.at)
+    lost = full_for_a_while(node, recording.scenario, site, fn -> SmallDisk.free!(root) end)
+    SmallDisk.unmount!(root)
+    lost
   end
 
   defp strike({:exit, process}, point, recording, site, root) do
@@ -144,6 +144,21 @@ defmodule Bloom.Test.Faults.Point do
 
     :ok = Node.stop(node, :kill)
     lost ++ in_words("after the next start", restarted(root, site, Map.keys(site.archives)))
+  end
+
+  defp full_for_a_while(node, scenario, site, free) do
+    node |> ask(scenario) |> Task.await(@timeout_ms)
+    busy = Verdict.await_idle(node)
+    lost = Verdict.serving(node, site, versions(scenario))
+    free.()
+
+    lost =
+      if(busy == :ok, do: [], else: ["it is not idle while the disk is full: #{inspect(busy)}"]) ++
+        in_words("on a full disk", lost) ++
+        Verdict.good_deployment(node, site, scenario)
+
+    :ok = Node.stop(node, :kill)
+    lost ++ in_words("after the next start", restarted(node.root, site, Map.keys(site.archives)))
   end
 
   defp kill!(fault, point, recording, site, root) do

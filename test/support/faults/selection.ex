@@ -1,7 +1,7 @@
 defmodule Bloom.Test.Faults.Selection do
   @moduledoc "Which points the matrix has, and which of them are run when not all are."
 
-  alias Bloom.Test.Faults.{Disk, Point}
+  alias Bloom.Test.Faults.{Disk, Point, SmallDisk}
 
   # An installation is hundreds of files that are unpacked alike.
   @of_installation 24
@@ -16,7 +16,7 @@ defmodule Bloom.Test.Faults.Selection do
   @doc "The kind of a fault, as `bin/faults --only` names it."
   @spec kind(Point.fault()) :: kind()
   def kind(fault) when fault in [:kill, :stop], do: :kill
-  def kind(fault) when fault in [:full, :full_boot], do: :disk
+  def kind(fault) when fault in [:full, :full_boot, :small_disk], do: :disk
   def kind({:power, _model}), do: :power
   def kind({:exit, _process}), do: :process
 
@@ -32,6 +32,7 @@ defmodule Bloom.Test.Faults.Selection do
       {:kill, fn -> recording |> at_each(:stop, places) |> spread(@stops) end},
       {:disk, fn -> recording |> at_each(:full, Enum.filter(places, &needs_space?/1)) |> spread(@full_disks) end},
       {:disk, fn -> recording |> at_each(:full_boot, places) |> spread(@full_boots) end},
+      {:disk, fn -> small_disks(recording) end},
       {:process,
        fn ->
          for {at, operation} <- spread(places, @stages_of_exits),
@@ -52,6 +53,13 @@ defmodule Bloom.Test.Faults.Selection do
   defp point(recording, fault, {at, operation}) do
     text = if operation, do: Bloom.Test.Faults.Log.describe(operation), else: "after the last operation"
     %Point{scenario: recording.scenario.name, fault: fault, at: at, operation: text}
+  end
+
+  # How many KiB are left: nothing, enough for the journal, enough to get some way.
+  defp small_disks(recording) do
+    for kib <- [0, 64, 256], SmallDisk.possible?() do
+      %Point{scenario: recording.scenario.name, fault: :small_disk, at: kib, operation: "KiB left"}
+    end
   end
 
   defp needs_space?({_at, operation}), do: operation != nil and operation.kind in [:create, :write, :mkdir]
