@@ -18,7 +18,7 @@ defmodule Bloom.Test.Faults.Verdict do
     case await_idle(node) do
       :ok ->
         serving(node, site, versions) ++
-          agree(states(node)) ++ journal(node) ++ files(node, site) ++ leftovers(node.root)
+          agree(states(node)) ++ journal(node) ++ launcher(node, site) ++ files(node, site) ++ leftovers(node.root)
 
       {:busy, status} ->
         ["it is not idle after #{@idle_timeout_ms} ms: #{inspect(status)}"]
@@ -131,6 +131,14 @@ defmodule Bloom.Test.Faults.Verdict do
     for {module, md5} <- Modules.loaded(node), Map.get(known, module, md5) != md5 do
       "#{module} does not run the code of #{running}"
     end
+  end
+
+  # What starts the node is what its release came with.
+  defp launcher(node, site) do
+    problem =
+      differing_file(Path.join(node.root, "bin"), Path.join(Site.pristine(site, Node.get(node, "/version")), "bin"))
+
+    if problem, do: ["bin #{problem}"], else: []
   end
 
   # Whatever is there of a version is all there, and as its archive has it.
