@@ -1,7 +1,7 @@
 # Run by bin/faults: the matrix of faults, or a part of it.
 
 defmodule Bloom.Faults.Command do
-  alias Bloom.Test.Faults.{Interposer, Matrix, Point, Scenario, Site, SmallDisk}
+  alias Bloom.Test.Faults.{Interposer, Matrix, Point, Recording, Scenario, Site, SmallDisk}
   alias Bloom.Test.Node
 
   @kinds %{"kill" => :kill, "power" => :power, "process" => :process, "disk" => :disk}
@@ -21,7 +21,7 @@ defmodule Bloom.Faults.Command do
 
     recordings =
       for scenario <- scenarios do
-        recording = Point.record!(scenario, site)
+        recording = Recording.make!(scenario, site)
         say(started, "#{scenario.name}: #{Enum.count(recording.operations, & &1.number)} operations on the file system")
         recording
       end
@@ -29,7 +29,7 @@ defmodule Bloom.Faults.Command do
     points =
       case Keyword.get_values(opts, :at) do
         [] -> Matrix.points(recordings, kinds, Keyword.get(opts, :points, @points))
-        names -> for name <- names, do: Matrix.point!(name, recordings)
+        names -> for name <- names, do: Point.parse!(name, recordings)
       end
 
     if :disk in kinds and not SmallDisk.possible?(),

@@ -114,9 +114,10 @@ defmodule Bloom.Test.Node do
       true -> receive(after: (20 -> await_starts(node, starts, deadline)))
     end
   end
-  @doc "Whether the node's operating system process has ended; waits for that for a moment."
-  @spec ended?(t()) :: boolean()
-  def ended?(node), do: GenServer.call(node.server, {:ended_within, 20})
+
+  @doc "The process id of what was started last, which becomes the VM, whether it answers or not."
+  @spec launcher_pid(t()) :: non_neg_integer()
+  def launcher_pid(node), do: GenServer.call(node.server, :launcher_pid)
 
   @doc "Has the VM start again inside its operating system process (`init:restart`) and waits until it serves."
   @spec restart_inside(t()) :: :ok
@@ -237,6 +238,7 @@ defmodule Bloom.Test.Node do
     {:reply, :ok, state}
   end
 
+  def handle_call(:launcher_pid, _from, state), do: {:reply, state.os_pid, state}
   def handle_call(:starts, _from, state), do: {:reply, state.starts, state}
 
   @impl true

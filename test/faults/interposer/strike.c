@@ -6,13 +6,15 @@
  *   FAULTS_LOG    where the operations are written down
  *   FAULTS_ARM    a file; nothing is written down before it is there. Its content is "N ACTION"
  *
- * Before the N-th operation of the VM, ACTION is done to it: "kill" (SIGKILL), "stop" (SIGSTOP), "full" (from now on, as
- * long as FAULTS_ARM is there, nothing that needs space succeeds), "pause" (the operation waits until FAULTS_ARM is gone,
- * and the file FAULTS_ARM.paused says so) or "record" (nothing). Processes that the VM starts write down what they do and
- * are left alone.
+ * Counted are the operations of the launcher, of what the launcher runs and of the VM that it becomes, from one start of
+ * the node to the next (in FAULTS_ARM.count). What the VM starts writes down what it does and is left alone.
  *
- * A record, in the byte order of the machine: u32 length of what follows, u32 pid, u32 number of the operation (0 when it
- * is not the VM's), i32 errno (0 where it succeeded), u32 operation, u32 mode, i64 offset, u32 lengths of path, second path
+ * Before the N-th operation, ACTION is done: "kill" (SIGKILL to the node), "stop" (SIGSTOP), "full" (from now on, as long
+ * as FAULTS_ARM is there, nothing that needs space succeeds), "kill_full" (both), "pause" (the operation waits until FAULTS_ARM is gone, and
+ * the file FAULTS_ARM.paused says so) or "record" (nothing).
+ *
+ * A record, in the byte order of the machine: u32 length of what follows, u32 pid, u32 number of the operation (0 where it
+ * is not counted), i32 errno (0 where it succeeded), u32 operation, u32 mode, i64 offset, u32 lengths of path, second path
  * and data, and these three.
  */
 #define _GNU_SOURCE
@@ -24,33 +26,59 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 const char *faults_root;
 static const char *log_path, *arm_path;
-static int is_vm;
-static uint32_t count;
+static int counts;
+static pid_t launcher;
+static uint32_t *count;
 /* Operations are written down in the order in which they happen. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* The count outlives the process, as the node may start again meanwhile. */
+static uint32_t *shared_count(void)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s.count", arm_path);
+    int fd = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || syscall(SYS_ftruncate, fd, sizeof(uint32_t)) != 0)
+        abort();
+    void *shared = mmap(NULL, sizeof(uint32_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    syscall(SYS_close, fd);
+    if (shared == MAP_FAILED)
+        abort();
+    return shared;
+}
+
 __attribute__((constructor)) static void start(void)
 {
-    char exe[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    char text[PATH_MAX];
     faults_root = getenv("FAULTS_ROOT");
     log_path = getenv("FAULTS_LOG");
     arm_path = getenv("FAULTS_ARM");
-    if (faults_root && length > 0) {
-        exe[length] = 0;
-        const char *name = strrchr(exe, '/');
-        /* The first VM in the chain of processes is the node; the VMs that it starts are not. */
-        if (name && strncmp(name + 1, "beam", 4) == 0 && !getenv("FAULTS_VM")) {
-            is_vm = 1;
-            setenv("FAULTS_VM", "1", 1);
-        }
+    if (!faults_root)
+        return;
+
+    /* The first process of all becomes the VM, by exec and with the same id. */
+    if (!getenv("FAULTS_LAUNCHER")) {
+        snprintf(text, sizeof text, "%d", getpid());
+        setenv("FAULTS_LAUNCHER", text, 1);
     }
+    launcher = atoi(getenv("FAULTS_LAUNCHER"));
+    counts = !getenv("FAULTS_VM");
+    count = shared_count();
+
+    ssize_t length = readlink("/proc/self/exe", text, sizeof text - 1);
+    if (length <= 0)
+        abort();
+    text[length] = 0;
+    const char *name = strrchr(text, '/');
+    if (getpid() == launcher && name && strncmp(name + 1, "beam", 4) == 0)
+        setenv("FAULTS_VM", "1", 1);
 }
 
 /* Reads what is to be done; 0 where nothing is armed. */
@@ -132,6 +160,15 @@ static void pause_until_disarmed(void)
         nanosleep(&moment, NULL);
 }
 
+static void signal_node(int number)
+{
+    syscall(SYS_kill, launcher, number);
+    syscall(SYS_kill, getpid(), number);
+    /* Both come at once for the thread that sends them; nothing may happen before. */
+    for (;;)
+        syscall(SYS_sched_yield);
+}
+
 int before(const struct operation *operation)
 {
     uint32_t at = 0;
@@ -141,9 +178,10 @@ int before(const struct operation *operation)
         pthread_mutex_unlock(&lock);
         return 0;
     }
-    number_of_last = is_vm ? ++count : 0;
-    if (is_vm && at > 0 && number_of_last >= at) {
-        if (strcmp(action, "full") == 0 && needs_space(operation->kind)) {
+    number_of_last = counts ? __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST) : 0;
+    if (counts && at > 0 && number_of_last >= at) {
+        int full = strcmp(action, "full") == 0 || (strcmp(action, "kill_full") == 0 && number_of_last > at);
+        if (full && needs_space(operation->kind)) {
             write_down(operation, -1, ENOSPC);
             pthread_mutex_unlock(&lock);
             errno = ENOSPC;
@@ -151,12 +189,8 @@ int before(const struct operation *operation)
         }
         if (number_of_last == at && strcmp(action, "pause") == 0)
             pause_until_disarmed();
-        if (number_of_last == at && (strcmp(action, "kill") == 0 || strcmp(action, "stop") == 0)) {
-            syscall(SYS_kill, getpid(), action[0] == 'k' ? SIGKILL : SIGSTOP);
-            /* Both come at once for the thread that sends them; nothing may happen before. */
-            for (;;)
-                syscall(SYS_sched_yield);
-        }
+        if (number_of_last == at && (strncmp(action, "kill", 4) == 0 || strcmp(action, "stop") == 0))
+            signal_node(action[0] == 'k' ? SIGKILL : SIGSTOP);
     }
     return 1;
 }

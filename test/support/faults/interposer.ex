@@ -9,7 +9,7 @@ defmodule Bloom.Test.Faults.Interposer do
   @sources Path.expand("../../faults/interposer", __DIR__)
 
   @typedoc "What is done to the VM before the operation of that number; `:record` strikes nowhere."
-  @type strike :: :record | {:kill | :stop | :full | :pause, pos_integer()}
+  @type strike :: :record | {:kill | :kill_full | :stop | :full | :pause, pos_integer()}
 
   @enforce_keys [:root, :log, :arm, :library]
   defstruct [:root, :log, :arm, :library]
@@ -55,6 +55,15 @@ defmodule Bloom.Test.Faults.Interposer do
   @doc "From now on nothing counts and nothing fails."
   @spec disarm(t()) :: :ok
   def disarm(%__MODULE__{arm: path}), do: File.rm!(path)
+
+  @doc "How many operations there were since it was armed for the first time."
+  @spec count(t()) :: non_neg_integer()
+  def count(%__MODULE__{arm: path}) do
+    case File.read(path <> ".count") do
+      {:ok, <<count::native-32>>} -> count
+      {:error, :enoent} -> 0
+    end
+  end
 
   @doc "Whether a VM waits in front of an operation."
   @spec paused?(t()) :: boolean()

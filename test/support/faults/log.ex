@@ -2,8 +2,8 @@ defmodule Bloom.Test.Faults.Log do
   @moduledoc "Reads what the interposer has written down: the operations of a node on its file system, in order."
 
   @typedoc """
-  Paths are relative to the root; `nil` is outside of it, `""` the root itself. `number` counts the VM's own operations
-  and is `nil` for those of the processes that it starts. `errno` is 0 where the operation succeeded.
+  Paths are relative to the root; `nil` is outside of it, `""` the root itself. `number` counts the operations of the
+  launcher and the VM and is `nil` for those of the processes that the VM starts. `errno` is 0 where the operation succeeded.
   """
   @type operation :: %{
           number: pos_integer() | nil,

@@ -1,12 +1,12 @@
 defmodule Bloom.Test.Faults.Matrix do
   @moduledoc "Runs points, as many at a time as there are cores, and says what came of them."
 
-  alias Bloom.Test.Faults.{Point, Selection, Site}
+  alias Bloom.Test.Faults.{Point, Recording, Selection, Site}
 
   @type outcome :: {Point.t(), lost :: [String.t()]}
 
   @doc "Runs points; `told` is called with each outcome as it comes."
-  @spec run([Point.t()], [Point.recording()], Site.t(), (outcome() -> term())) :: [outcome()]
+  @spec run([Point.t()], [Recording.t()], Site.t(), (outcome() -> term())) :: [outcome()]
   def run(points, recordings, site, told \\ fn _outcome -> :ok end) do
     by_scenario = Map.new(recordings, &{&1.scenario.name, &1})
 
@@ -77,37 +77,8 @@ defmodule Bloom.Test.Faults.Matrix do
     "#{length(outcomes)} points, #{Enum.count(outcomes, fn {_point, lost} -> lost != [] end)} lost"
   end
 
-  @doc "The point of a name; the recording says what happens there."
-  @spec point!(String.t(), [Point.recording()]) :: Point.t()
-  def point!(name, recordings) do
-    with [scenario, fault, at] <- String.split(name, ":"),
-         {at, ""} <- Integer.parse(at),
-         %{operations: operations} <- Enum.find(recordings, &(&1.scenario.name == scenario)),
-         fault when fault != nil <- parse_fault(fault) do
-      operation = Enum.find(operations, &(&1.number == at))
-
-      %Point{
-        scenario: scenario,
-        fault: fault,
-        at: at,
-        operation: operation && Bloom.Test.Faults.Log.describe(operation)
-      }
-    else
-      _other -> raise ArgumentError, "a point is SCENARIO:FAULT:N, as a lost one is printed, not #{name}"
-    end
-  end
-
-  defp parse_fault("exit-" <> process), do: {:exit, process}
-
-  defp parse_fault(name) do
-    faults =
-      [:kill, :stop, :full, :full_boot, :small_disk] ++ for(model <- [:strict, :ordered, :torn], do: {:power, model})
-
-    Enum.find(faults, &(Point.fault_name(&1) == name))
-  end
-
   @doc "The points of recordings, thinned out to a number."
-  @spec points([Point.recording()], [Selection.kind()], pos_integer()) :: [Point.t()]
+  @spec points([Recording.t()], [Selection.kind()], pos_integer()) :: [Point.t()]
   def points(recordings, kinds, count) do
     recordings |> Enum.flat_map(&Selection.points(&1, kinds)) |> Selection.thin(count)
   end

@@ -9,7 +9,9 @@ defmodule Bloom.Test.Faults.Scenario do
     * `up` - a hot switch to a newer release, to its commit;
     * `down` - a hot rollback, to its commit;
     * `unhealthy` - a hot switch to a release whose health check fails, which is taken back;
-    * `probation` - a hot switch, and a rollback while it is on probation.
+    * `probation` - a hot switch, and a rollback while it is on probation;
+    * `restart-up`, `restart-down` - the same two ways by a trial boot;
+    * `restart-unhealthy` - a trial boot of a release whose health check fails, which goes back by itself.
   """
 
   alias Bloom.Test.Faults.Site
@@ -28,7 +30,7 @@ defmodule Bloom.Test.Faults.Scenario do
           uploads: [String.t()],
           prepare: [call()],
           operation: [call()],
-          answer: :ok | :error,
+          answer: :ok | :error | {:ok, :restarting},
           from: String.t(),
           to: String.t(),
           ends_on: String.t(),
@@ -85,9 +87,41 @@ defmodule Bloom.Test.Faults.Scenario do
         to: "1.0.0",
         ends_on: "1.0.0",
         probation_ms: 60_000
+      },
+      %__MODULE__{
+        name: "restart-up",
+        prepare: [{:install_release, ["1.1.0"]}],
+        operation: [{:switch_release, ["1.1.0", [mode: :restart]]}],
+        answer: {:ok, :restarting},
+        from: "1.0.0",
+        to: "1.1.0",
+        ends_on: "1.1.0"
+      },
+      %__MODULE__{
+        name: "restart-down",
+        prepare: [{:install_release, ["1.1.0"]}, {:switch_release, ["1.1.0", @wait]}],
+        operation: [{:rollback_release, [[mode: :restart]]}],
+        answer: {:ok, :restarting},
+        from: "1.1.0",
+        to: "1.0.0",
+        ends_on: "1.0.0"
+      },
+      %__MODULE__{
+        name: "restart-unhealthy",
+        uploads: ["1.1.0", "1.3.0-unhealthy"],
+        prepare: [{:install_release, ["1.3.0-unhealthy"]}],
+        operation: [{:switch_release, ["1.3.0-unhealthy", [mode: :restart]]}],
+        answer: {:ok, :restarting},
+        from: "1.0.0",
+        to: "1.0.0",
+        ends_on: "1.0.0"
       }
     ]
   end
+
+  @doc "Whether the VM ends in the course of it."
+  @spec restarts?(t()) :: boolean()
+  def restarts?(%__MODULE__{name: name}), do: String.starts_with?(name, "restart")
 
   @doc "The scenario of a name."
   @spec fetch!(String.t()) :: t()
@@ -111,7 +145,9 @@ defmodule Bloom.Test.Faults.Scenario do
 
   @doc "What a node is started with, before the fault and after it."
   @spec env(non_neg_integer()) :: [{String.t(), String.t()}]
-  def env(probation_ms \\ 100), do: [{"GARDEN_PROBATION_MS", Integer.to_string(probation_ms)}]
+  def env(probation_ms \\ 100) do
+    [{"GARDEN_PROBATION_MS", Integer.to_string(probation_ms)}, {"GARDEN_RESTARTED_BY", "the matrix of faults"}]
+  end
 
   @doc "Prepares the root of a scenario: deployed, started, led to where the operation starts, and stopped in order."
   @spec prepare!(t(), Site.t()) :: Path.t()

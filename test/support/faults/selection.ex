@@ -1,7 +1,7 @@
 defmodule Bloom.Test.Faults.Selection do
   @moduledoc "Which points the matrix has, and which of them are run when not all are."
 
-  alias Bloom.Test.Faults.{Disk, Point, SmallDisk}
+  alias Bloom.Test.Faults.{Disk, Log, Point, Recording, SmallDisk}
 
   # An installation is hundreds of files that are unpacked alike.
   @of_installation 24
@@ -21,7 +21,7 @@ defmodule Bloom.Test.Faults.Selection do
   def kind({:exit, _process}), do: :process
 
   @doc "Every point of a recorded scenario that differs from the others, of these kinds."
-  @spec points(Point.recording(), [kind()]) :: [Point.t()]
+  @spec points(Recording.t(), [kind()]) :: [Point.t()]
   def points(recording, kinds) do
     places = for %{number: at, errno: 0} = operation <- recording.operations, at != nil, do: {at, operation}
     {last, _operation} = List.last(places)
@@ -51,7 +51,7 @@ defmodule Bloom.Test.Faults.Selection do
   defp at_each(recording, fault, places), do: for(place <- places, do: point(recording, fault, place))
 
   defp point(recording, fault, {at, operation}) do
-    text = if operation, do: Bloom.Test.Faults.Log.describe(operation), else: "after the last operation"
+    text = if operation, do: Log.describe(operation), else: "after the last operation"
     %Point{scenario: recording.scenario.name, fault: fault, at: at, operation: text}
   end
 

@@ -52,7 +52,9 @@ defmodule Bloom.Test.Faults.Site do
   @doc "Removes a root and the interposer's files beside it."
   @spec remove!(Path.t()) :: :ok
   def remove!(root) do
-    for path <- [root, root <> ".log", root <> ".arm", root <> ".arm.paused"], do: File.rm_rf!(path)
+    for path <- [root, root <> ".log", root <> ".arm", root <> ".arm.paused", root <> ".arm.count"],
+        do: File.rm_rf!(path)
+
     :ok
   end
 
@@ -61,19 +63,5 @@ defmodule Bloom.Test.Faults.Site do
   def upload!(site, root, version) do
     archive = Map.fetch!(site.archives, version)
     File.cp!(archive, Path.join([root, "releases", Path.basename(archive)]))
-  end
-
-  @doc """
-  Starts a root as its supervisor would: again whenever it ends before it serves, but not for ever.
-
-  `{:error, output}` is what the last start printed.
-  """
-  @spec bring_up(Path.t(), [{String.t(), String.t()}], pos_integer()) :: {:ok, Node.t()} | {:error, String.t()}
-  def bring_up(root, env, starts \\ 4) do
-    case Node.start(root, env: env) do
-      {:ok, node} -> {:ok, node}
-      {:error, output} when starts == 1 -> {:error, output}
-      {:error, _output} -> bring_up(root, env, starts - 1)
-    end
   end
 end

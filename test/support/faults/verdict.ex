@@ -7,21 +7,21 @@ defmodule Bloom.Test.Faults.Verdict do
   """
 
   alias Bloom.Test.Faults.{Modules, Scenario, Site}
-  alias Bloom.Test.Node
+  alias Bloom.Test.{HTTP, Node}
 
-  @idle_timeout_ms 30_000
+  @timeout_ms 60_000
   @leftovers ["sys.config.pristine", ".staging-*", ".rehearsal-*", "*.tmp"]
 
   @doc "Every reason why the node is not whole, or none. `versions` are those that it may run."
   @spec of(Node.t(), Site.t(), [String.t()]) :: [String.t()]
   def of(node, site, versions) do
-    case await_idle(node) do
+    case await_settled(node) do
       :ok ->
         serving(node, site, versions) ++
           agree(states(node)) ++ journal(node) ++ launcher(node, site) ++ files(node, site) ++ leftovers(node.root)
 
-      {:busy, status} ->
-        ["it is not idle after #{@idle_timeout_ms} ms: #{inspect(status)}"]
+      {:busy, what} ->
+        ["it does not settle in #{@timeout_ms} ms: #{inspect(what)}"]
     end
   end
 
@@ -40,13 +40,41 @@ defmodule Bloom.Test.Faults.Verdict do
       code(node, site, running)
   end
 
-  @doc "Waits until no deployment is in progress, a recovery or a probation included."
+  @doc "Waits until the node serves and neither a deployment nor a recovery nor a probation is in progress."
   @spec await_idle(Node.t()) :: :ok | {:busy, term()}
-  def await_idle(node, deadline \\ now() + @idle_timeout_ms) do
-    case Node.rpc(node, Bloom, :status, []) do
-      :idle -> :ok
-      busy -> if now() > deadline, do: {:busy, busy}, else: receive(after: (20 -> await_idle(node, deadline)))
+  def await_idle(node), do: await(node, &idle/1, now() + @timeout_ms)
+
+  @doc "Waits until it is idle and nothing is left to be settled, in the journal or of a trial."
+  @spec await_settled(Node.t()) :: :ok | {:busy, term()}
+  def await_settled(node), do: await(node, &settled/1, now() + @timeout_ms)
+
+  defp await(node, condition, deadline) do
+    case condition.(node) do
+      :ok -> :ok
+      busy -> if now() > deadline, do: {:busy, busy}, else: receive(after: (20 -> await(node, condition, deadline)))
     end
+  end
+
+  @doc "Whether it is settled right now, or else what is not."
+  @spec settled(Node.t()) :: :ok | term()
+  def settled(node) do
+    with :ok <- idle(node),
+         [] <- Path.wildcard(Path.join(node.root, "releases/.bloom-trial*"), match_dot: true),
+         {:ok, nil} <- Node.rpc(node, Bloom.Metadata, :unfinished_deployment, []) do
+      :ok
+    end
+  catch
+    # It may be on its way from one life of the VM to the next.
+    kind, reason -> {kind, reason}
+  end
+
+  defp idle(node) do
+    with {:ok, 200, _version} <- HTTP.get(node.http_port, "/version"),
+         :idle <- Node.rpc(node, Bloom, :status, []) do
+      :ok
+    end
+  catch
+    kind, reason -> {kind, reason}
   end
 
   defp now, do: System.monotonic_time(:millisecond)
