@@ -115,14 +115,18 @@ defmodule Bloom.Test.Node do
     end
   end
 
+  @doc "The process id of what was started last, which becomes the VM, whether it answers or not."
+  @spec launcher_pid(t()) :: non_neg_integer()
+  def launcher_pid(node), do: GenServer.call(node.server, :launcher_pid)
+
   @doc "Has the VM start again inside its operating system process (`init:restart`) and waits until it serves."
   @spec restart_inside(t()) :: :ok
   def restart_inside(node) do
-    :ok = :net_kernel.monitor_nodes(true)
+    :ok = :net_kernel.monitor_nodes(true, node_type: :all)
     rpc(node, :init, :restart, [])
     name = node.node
-    receive(do: ({:nodedown, ^name} -> :ok))
-    :ok = :net_kernel.monitor_nodes(false)
+    receive(do: ({:nodedown, ^name, _info} -> :ok))
+    :ok = :net_kernel.monitor_nodes(false, node_type: :all)
     await_http(node, System.monotonic_time(:millisecond) + @start_timeout_ms)
   end
 
@@ -142,7 +146,9 @@ defmodule Bloom.Test.Node do
       {_output, 0} = System.cmd("epmd", ["-daemon"])
       :ok = await_epmd(System.monotonic_time(:millisecond) + @start_timeout_ms)
       Application.put_env(:kernel, :inet_dist_use_interface, {127, 0, 0, 1})
-      {:ok, _pid} = Node.start(:"bloom-#{System.pid()}@127.0.0.1", :longnames)
+      # Hidden, as its nodes would all connect to each other otherwise.
+      options = %{name_domain: :longnames, hidden: true}
+      {:ok, _pid} = :net_kernel.start(:"bloom-#{System.pid()}@127.0.0.1", options)
     end
 
     :ok
@@ -232,6 +238,7 @@ defmodule Bloom.Test.Node do
     {:reply, :ok, state}
   end
 
+  def handle_call(:launcher_pid, _from, state), do: {:reply, state.os_pid, state}
   def handle_call(:starts, _from, state), do: {:reply, state.starts, state}
 
   @impl true

@@ -1,0 +1,143 @@
+defmodule Bloom.Test.Faults.Strike do
+  @moduledoc "Does the fault of a point to a node, and has what comes of it judged. See `Bloom.Test.Faults.Point`."
+
+  alias Bloom.Test.Faults.{Disk, Interposer, Life, Point, Recording, Scenario, Site, SmallDisk, Verdict}
+  alias Bloom.Test.Node
+
+  # How long a release on trial that is stopped has before the boot guard's watchdog kills it.
+  @trial_ms 10_000
+
+  @doc "Every reason why the point is lost, or none. `root` is where the node may lie."
+  @spec run(Point.fault(), pos_integer(), Recording.t(), Site.t(), Path.t()) :: [String.t()]
+  def run({:power, model}, at, recording, site, root) do
+    recording |> Recording.disk_before(at) |> Disk.image(model) |> Disk.write!(recording.armed, root)
+
+    case Life.start(root, Scenario.env()) do
+      {:ok, node} -> ending(node, whole(node, recording, site, Recording.versions(recording, at)))
+      {:error, text} -> [text]
+    end
+  end
+
+  def run(:kill, at, recording, site, root) do
+    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
+    asked = begin(node, recording.scenario, interposer, {:kill, at})
+    struck? = await_strike(node, asked, interposer, at)
+    Task.shutdown(asked, :brutal_kill)
+    # The count differs a little from run to run; where the operation ends before, the fault comes after its end.
+    if not struck?, do: :ok = Node.kill(node)
+    ending(node, whole(node, recording, site, versions(recording)))
+  end
+
+  def run(:stop, at, recording, site, root) do
+    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
+    Node.rpc(node, Application, :put_env, [:bloom, :trial_timeout_ms, @trial_ms])
+    asked = begin(node, recording.scenario, interposer, {:stop, at})
+
+    if await_strike(node, asked, interposer, at) do
+      Life.await(fn -> Life.stopped?(node) end)
+      starts = Node.starts(node)
+      trial? = File.exists?(Path.join(root, "releases/.bloom-trial.booted"))
+      :ok = if trial?, do: Node.await_start(node, starts + 1), else: Node.kill(node)
+    else
+      :ok = Node.kill(node)
+    end
+
+    Task.shutdown(asked, :brutal_kill)
+    ending(node, whole(node, recording, site, versions(recording)))
+  end
+
+  def run(:full_boot, at, recording, site, root) do
+    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
+    asked = begin(node, recording.scenario, interposer, {:kill_full, at})
+    struck? = await_strike(node, asked, interposer, at)
+    Task.shutdown(asked, :brutal_kill)
+    if not struck?, do: :ok = Node.kill(node)
+    ending(node, full_for_a_while(node, recording, site, fn -> Interposer.disarm(interposer) end))
+  end
+
+  def run(:full, at, recording, site, root) do
+    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
+    node |> begin(recording.scenario, interposer, {:full, at}) |> await_answer(node)
+    lost = full_for_a_while(node, recording, site, fn -> Interposer.disarm(interposer) end)
+    ending(node, lost ++ after_a_kill(node, site))
+  end
+
+  def run(:small_disk, kib, recording, site, root) do
+    SmallDisk.mount!(recording.base, root)
+    {:ok, node} = Life.start(root, Scenario.env(recording.scenario.probation_ms))
+    SmallDisk.fill!(root, kib)
+    node |> Life.ask(recording.scenario) |> await_answer(node)
+    lost = full_for_a_while(node, recording, site, fn -> SmallDisk.free!(root) end)
+    lost = ending(node, lost ++ after_a_kill(node, site))
+    SmallDisk.unmount!(root)
+    lost
+  end
+
+  def run({:exit, process}, at, recording, site, root) do
+    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
+    asked = begin(node, recording.scenario, interposer, {:pause, at})
+    Life.await(fn -> Interposer.paused?(interposer) or Life.over?(node, asked) end)
+    starts = Node.starts(node)
+    Life.kill(node, process)
+    Interposer.disarm(interposer)
+    # Without it the application ends, and with that the node.
+    if process == "supervisor", do: :ok = Node.await_start(node, starts + 1)
+    await_answer(asked, node)
+
+    lost = whole(node, recording, site, versions(recording))
+    ending(node, lost ++ restarted(process, recording.scenario, node) ++ after_a_kill(node, site))
+  end
+
+  # A node that was started again by the harness would hide that it does not settle by itself.
+  defp restarted(process, scenario, node) do
+    if process == "supervisor" or Scenario.restarts?(scenario) or Node.starts(node) == 1,
+      do: [],
+      else: ["the node has ended"]
+  end
+
+  defp begin(node, scenario, interposer, strike) do
+    Interposer.arm(interposer, strike)
+    Life.ask(node, scenario)
+  end
+
+  defp await_strike(node, asked, interposer, at) do
+    Life.await(fn -> Interposer.count(interposer) >= at or Life.over?(node, asked) end)
+    Interposer.count(interposer) >= at
+  end
+
+  # The VM that answers that it restarts is not the one to be looked at.
+  defp await_answer(asked, node) do
+    if Life.answer(asked) == {:ok, :restarting}, do: :ok = Node.await_start(node, 2), else: :ok
+  end
+
+  defp full_for_a_while(node, recording, site, free) do
+    idle = Verdict.await_idle(node)
+    serving = if idle == :ok, do: Verdict.serving(node, site, versions(recording)), else: []
+    free.()
+
+    if(idle == :ok, do: [], else: ["on a full disk it is not idle: #{inspect(idle)}"]) ++
+      for(text <- serving, do: "on a full disk: #{text}") ++
+      Verdict.good_deployment(node, site, recording.scenario)
+  end
+
+  defp whole(node, recording, site, versions) do
+    case Verdict.of(node, site, versions) do
+      [] -> Verdict.good_deployment(node, site, recording.scenario)
+      lost -> lost
+    end
+  end
+
+  defp after_a_kill(node, site) do
+    case Node.kill(node) do
+      :ok -> for text <- Verdict.of(node, site, Map.keys(site.archives)), do: "after the next start: #{text}"
+      :error -> ["it does not come back after the next start: " <> Node.log(node)]
+    end
+  end
+
+  defp versions(%Recording{scenario: scenario}), do: Enum.uniq([scenario.from, scenario.to])
+
+  defp ending(node, lost) do
+    Life.stop(node)
+    lost
+  end
+end

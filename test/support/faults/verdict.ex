@@ -1,0 +1,255 @@
+defmodule Bloom.Test.Faults.Verdict do
+  @moduledoc """
+  What must hold of a node that has been through a fault, each with its own words where it does not.
+
+  Nothing here asks Bloom for its opinion alone: files are compared with what the archives hold, loaded code with those
+  files, and what the release handler, the launcher's files and the journal say with each other.
+  """
+
+  alias Bloom.Test.Faults.{Modules, Scenario, Site}
+  alias Bloom.Test.{HTTP, Node}
+
+  @timeout_ms 60_000
+  @leftovers ["sys.config.pristine", ".staging-*", ".rehearsal-*", "*.tmp"]
+
+  @doc "Every reason why the node is not whole, or none. `versions` are those that it may run."
+  @spec of(Node.t(), Site.t(), [String.t()]) :: [String.t()]
+  def of(node, site, versions) do
+    case await_settled(node) do
+      :ok ->
+        serving(node, site, versions) ++
+          agree(states(node)) ++ journal(node) ++ launcher(node, site) ++ files(node, site) ++ leftovers(node.root)
+
+      {:busy, what} ->
+        ["it does not settle in #{@timeout_ms} ms: #{inspect(what)}"]
+    end
+  end
+
+  @doc """
+  Every reason why the node does not serve one release as a whole: what must hold even while the disk is full, when
+  nothing can be put in order.
+  """
+  @spec serving(Node.t(), Site.t(), [String.t()]) :: [String.t()]
+  def serving(node, site, versions) do
+    running = Node.get(node, "/version")
+    application = garden_version(node)
+
+    serves(node) ++
+      expected(running, versions) ++
+      if(application == running, do: [], else: ["#{running} runs, but the application garden says #{application}"]) ++
+      code(node, site, running)
+  end
+
+  @doc "Waits until the node serves and neither a deployment nor a recovery nor a probation is in progress."
+  @spec await_idle(Node.t()) :: :ok | {:busy, term()}
+  def await_idle(node), do: await(node, &idle/1, now() + @timeout_ms)
+
+  @doc "Waits until it is idle and nothing is left to be settled, in the journal or of a trial."
+  @spec await_settled(Node.t()) :: :ok | {:busy, term()}
+  def await_settled(node), do: await(node, &settled/1, now() + @timeout_ms)
+
+  defp await(node, condition, deadline) do
+    case condition.(node) do
+      :ok -> :ok
+      busy -> if now() > deadline, do: {:busy, busy}, else: receive(after: (20 -> await(node, condition, deadline)))
+    end
+  end
+
+  @doc "Whether it is settled right now, or else what is not."
+  @spec settled(Node.t()) :: :ok | term()
+  def settled(node) do
+    with :ok <- idle(node),
+         [] <- Path.wildcard(Path.join(node.root, "releases/.bloom-trial*"), match_dot: true),
+         {:ok, nil} <- Node.rpc(node, Bloom.Metadata, :unfinished_deployment, []) do
+      :ok
+    end
+  catch
+    # It may be on its way from one life of the VM to the next.
+    kind, reason -> {kind, reason}
+  end
+
+  defp idle(node) do
+    with {:ok, 200, _version} <- HTTP.get(node.http_port, "/version"),
+         :idle <- Node.rpc(node, Bloom, :status, []) do
+      :ok
+    end
+  catch
+    kind, reason -> {kind, reason}
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
+
+  defp serves(node) do
+    bed = "verdict-#{System.unique_integer([:positive])}"
+    if Node.get(node, "/water?bed=#{bed}") == "1", do: [], else: ["it does not count what is watered"]
+  end
+
+  defp expected(running, versions) do
+    if running in versions, do: [], else: ["it runs #{running}, not #{Enum.join(versions, " or ")}"]
+  end
+
+  # Everybody who is asked which release this is.
+  defp states(node) do
+    {:ok, current} = Node.rpc(node, Bloom.ReleaseManager, :current_release, [])
+    handler = Node.rpc(node, :release_handler, :which_releases, [])
+    erts = Node.rpc(node, :erlang, :system_info, [:version])
+
+    %{
+      current: "#{current.version} #{current.status}",
+      expected_start: "#{erts} #{Node.get(node, "/version")}",
+      start: node.root |> Path.join("releases/start_erl.data") |> File.read!(),
+      releases: releases_file(node.root),
+      handler: Enum.sort(for {_name, vsn, _libs, status} <- handler, do: {to_string(vsn), known_as(status)}),
+      running: Node.get(node, "/version")
+    }
+  end
+
+  defp releases_file(root) do
+    case :file.consult(Path.join(root, "releases/RELEASES")) do
+      {:ok, [entries]} ->
+        Enum.sort(for {:release, _, vsn, _, _, status} <- entries, do: {to_string(vsn), known_as(status)})
+
+      damaged ->
+        damaged
+    end
+  end
+
+  # Whether a release that does not run ever did is of no account.
+  defp known_as(status) when status in [:unpacked, :old], do: :there
+  defp known_as(status), do: status
+
+  defp garden_version(node) do
+    node |> Node.rpc(Application, :spec, [:garden, :vsn]) |> to_string() |> String.replace(~r/\+d\..*/, "")
+  end
+
+  defp agree(%{running: running} = states) do
+    permanent = is_list(states.releases) && for {version, :permanent} <- states.releases, do: version
+
+    for {true, text} <- [
+          {states.current != "#{running} permanent", "current_release says #{states.current}"},
+          {states.start != states.expected_start, "start_erl.data says #{inspect(states.start)}"},
+          {permanent != [running], "RELEASES says #{inspect(states.releases)}"},
+          {states.releases != states.handler,
+           "release_handler knows #{inspect(states.handler)}, RELEASES #{inspect(states.releases)}"}
+        ],
+        do: "#{running} runs, but #{text}"
+  end
+
+  # The journal has nothing left to settle, and what it says was committed last is what runs.
+  defp journal(node) do
+    running = Node.get(node, "/version")
+
+    with :ok <- Node.rpc(node, Bloom.Metadata, :status, []),
+         {:ok, nil} <- Node.rpc(node, Bloom.Metadata, :unfinished_deployment, []),
+         {:ok, history} <- Node.rpc(node, Bloom.Metadata, :get_deployment_history, []) do
+      committed = for %{outcome: :committed, version: version} <- history, do: version
+      last = List.first(committed, Scenario.first())
+
+      if(last == running, do: [], else: ["#{running} runs, but the journal says that #{last} was committed last"]) ++
+        for(%{outcome: nil} = deployment <- history, do: "the journal has no outcome of #{inspect(deployment)}")
+    else
+      {:ok, unfinished} -> ["the journal has an unfinished deployment: #{inspect(unfinished)}"]
+      {:error, error} -> ["the journal cannot be relied on: #{inspect(error)}"]
+    end
+  end
+
+  defp code(node, site, running) do
+    known = Modules.of(Site.pristine(site, running), running)
+
+    for {module, md5} <- Modules.loaded(node), Map.get(known, module, md5) != md5 do
+      "#{module} does not run the code of #{running}"
+    end
+  end
+
+  # What starts the node is what its release came with.
+  defp launcher(node, site) do
+    problem =
+      differing_file(Path.join(node.root, "bin"), Path.join(Site.pristine(site, Node.get(node, "/version")), "bin"))
+
+    if problem, do: ["bin #{problem}"], else: []
+  end
+
+  # Whatever is there of a version is all there, and as its archive has it.
+  defp files(node, site) do
+    versions = Map.keys(site.archives)
+    registered = for %{version: version} <- Node.rpc(node, Bloom.ReleaseManager, :list_releases, []), do: version
+
+    units =
+      for version <- versions,
+          unit <- Modules.units(Site.pristine(site, version), version),
+          uniq: true,
+          do: {version, unit}
+
+    for {version, unit} <- units,
+        in_root = Path.join(node.root, unit),
+        in_archive = Path.join(Site.pristine(site, version), unit),
+        problem = differs(in_root, in_archive, version in registered),
+        uniq: true,
+        do: "#{unit} #{problem}"
+  end
+
+  defp differs(in_root, in_archive, needed?) do
+    cond do
+      File.dir?(in_root) -> differing_file(in_root, in_archive)
+      needed? -> "is missing, though its release is registered"
+      true -> nil
+    end
+  end
+
+  defp differing_file(in_root, in_archive) do
+    expected = tree(in_archive, "")
+    there = tree(in_root, "")
+
+    cond do
+      path = Enum.find(expected, &(&1 not in there)) ->
+        "lacks #{path}"
+
+      path = Enum.find(there, &(&1 not in expected and &1 != "relup")) ->
+        "has #{path}, which no archive has"
+
+      path = Enum.find(expected, &(not same?(Path.join(in_root, &1), Path.join(in_archive, &1)))) ->
+        "has another #{path}"
+
+      true ->
+        nil
+    end
+  end
+
+  defp tree(dir, path) do
+    for name <- File.ls!(Path.join(dir, path)), path = Path.join(path, name), found <- found(dir, path), do: found
+  end
+
+  defp found(dir, path), do: if(File.dir?(Path.join(dir, path)), do: tree(dir, path), else: [path])
+
+  defp same?(one, other) do
+    {one_stat, other_stat} = {File.lstat!(one), File.lstat!(other)}
+
+    one_stat.inode == other_stat.inode or
+      (one_stat.mode == other_stat.mode and one_stat.size == other_stat.size and File.read!(one) == File.read!(other))
+  end
+
+  defp leftovers(root) do
+    for pattern <- @leftovers,
+        dir <- ["", "bin/", "releases/", "releases/*/", "lib/"],
+        path <- Path.wildcard(Path.join(root, dir <> pattern), match_dot: true),
+        do: "#{Path.relative_to(path, root)} is left over"
+  end
+
+  @doc "Has the node do a good deployment, and says what is wrong with it afterwards."
+  @spec good_deployment(Node.t(), Site.t(), Scenario.t()) :: [String.t()]
+  def good_deployment(node, site, scenario) do
+    next = Scenario.next(scenario, Node.get(node, "/version"))
+
+    with :ok <- install(node, next),
+         :ok <- Scenario.call(node, Scenario.switch(next)) do
+      for text <- of(node, site, [next]), do: "after a good deployment: #{text}"
+    else
+      {:error, text} -> ["a good deployment of #{next} afterwards fails: #{text}"]
+    end
+  end
+
+  defp install(node, version) do
+    listed = Node.rpc(node, Bloom.ReleaseManager, :list_releases, [])
+    if Enum.any?(listed, &(&1.version == version)), do: :ok, else: Scenario.call(node, {:install_release, [version]})
+  end
+end
