@@ -1,9 +1,9 @@
 # Run by bin/bench: picks what is to be measured, prints it, and writes bench/RESULTS.md when that is everything.
 
-for file <- ~w(measure archive plan switch journal), do: Code.require_file("#{file}.exs", __DIR__)
+for file <- ~w(measure archive plan switch restart journal), do: Code.require_file("#{file}.exs", __DIR__)
 
 dir = System.fetch_env!("BLOOM_BENCH_DIR")
-all = ["archive", "plan", "switch", "journal"]
+all = ["archive", "plan", "switch", "restart", "journal"]
 wanted = if System.argv() == [], do: all, else: System.argv()
 
 sections =
@@ -16,6 +16,7 @@ sections =
       "archive" -> Bench.Archive.run(sub)
       "plan" -> Bench.Plan.run(sub)
       "switch" -> Bench.Switch.run(sub)
+      "restart" -> Bench.Restart.run(sub)
       "journal" -> Bench.Journal.run(sub)
       other -> raise ArgumentError, "there is nothing called #{other} to measure: see bin/bench --help"
     end

@@ -14,11 +14,11 @@ defmodule Bloom do
   @doc "See `Bloom.ReleaseManager.install_release/1`."
   defdelegate install(version), to: Bloom.ReleaseManager, as: :install_release
 
-  @doc "See `Bloom.ReleaseManager.switch_release/1`."
-  defdelegate switch(version), to: Bloom.ReleaseManager, as: :switch_release
+  @doc "See `Bloom.ReleaseManager.switch_release/2`."
+  defdelegate switch(version, opts \\ []), to: Bloom.ReleaseManager, as: :switch_release
 
-  @doc "See `Bloom.ReleaseManager.rollback_release/0`."
-  defdelegate rollback(), to: Bloom.ReleaseManager, as: :rollback_release
+  @doc "See `Bloom.ReleaseManager.rollback_release/1`."
+  defdelegate rollback(opts \\ []), to: Bloom.ReleaseManager, as: :rollback_release
 
   @doc "See `Bloom.ReleaseManager.plan_release/1`."
   defdelegate plan(version), to: Bloom.ReleaseManager, as: :plan_release

@@ -98,6 +98,10 @@ defmodule Bloom.Deployment do
   @spec await_settled() :: :ok
   def await_settled, do: GenServer.call(__MODULE__, :await_settled, :infinity)
 
+  @doc "Waits until no deployment is in progress."
+  @spec await_end() :: :ok
+  def await_end, do: GenServer.call(__MODULE__, :await_end, :infinity)
+
   @doc "Returns when the server has answered; one that is being started again is none that hangs."
   @spec await_responsive() :: :ok
   def await_responsive do
@@ -144,11 +148,12 @@ defmodule Bloom.Deployment do
 
   def handle_call(:responsive, _from, state), do: {:reply, :ok, state}
 
-  def handle_call(:await_settled, from, %{recovering: true} = state) do
+  def handle_call(:await_settled, _from, %{recovering: false} = state), do: {:reply, :ok, state}
+  def handle_call(:await_end, _from, %{ref: nil} = state), do: {:reply, :ok, state}
+
+  def handle_call(await, from, state) when await in [:await_settled, :await_end] do
     {:noreply, %{state | waiters: [from | state.waiters]}}
   end
-
-  def handle_call(:await_settled, _from, state), do: {:reply, :ok, state}
 
   def handle_call(:cancel, _from, %{ref: nil} = state) do
     {:reply, {:error, Error.new(:nothing_to_cancel, "no deployment is in progress")}, state}

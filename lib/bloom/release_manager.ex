@@ -51,11 +51,24 @@ defmodule Bloom.ReleaseManager do
   """
   @spec rollback_release([option()]) :: :ok | {:ok, :restarting | :handed_over} | {:error, String.t()}
   def rollback_release(opts \\ []) do
-    with %{stage: :probation} <- Deployment.status(), :ok <- Deployment.cancel() do
-      :ok
-    else
-      _not_on_probation -> roll_back(opts)
+    case Deployment.status() do
+      %{stage: :probation} -> take_back(opts)
+      %{stage: :commit} -> roll_back_after_commit(opts)
+      _idle_or_refused -> roll_back(opts)
     end
+  end
+
+  defp take_back(opts) do
+    case Deployment.cancel() do
+      :ok -> :ok
+      {:error, %Error{code: code}} when code in [:not_cancellable, :nothing_to_cancel] -> roll_back_after_commit(opts)
+      {:error, error} -> {:error, Error.to_message(error)}
+    end
+  end
+
+  defp roll_back_after_commit(opts) do
+    Deployment.await_end()
+    roll_back(opts)
   end
 
   defp roll_back(opts) do

@@ -116,6 +116,15 @@ defmodule Bloom.Integration.ProbationTest do
     assert :ok = switch(node, "1.1.0", [])
   end
 
+  @tag env: [{"GARDEN_PROBATION_MS", "1"}]
+  test "a rollback asked for while the release is being committed waits for that", %{node: node} do
+    for _round <- 1..5 do
+      assert :ok = switch(node, "1.1.0", [])
+      assert :ok = rollback(node)
+      assert running(node) == "1.0.0"
+    end
+  end
+
   @tag env: [{"GARDEN_PROBATION_MS", "1000"}]
   test "Bloom's own processes are killed: the probation goes on to its commit", %{node: node} do
     :ok = switch(node, "1.1.0", [])

@@ -24,9 +24,10 @@ defmodule Bloom.Deployment.Steps.Probation do
     with :ok <- started(),
          :ok <- Proof.run(context),
          :ok <- TrialBoot.confirm(root.path) do
-      if context.opts[:wait] != :commit, do: Deployment.answer(:ok)
+      probation_ms = Config.get(:probation_ms)
+      if probation_ms > 0 and context.opts[:wait] != :commit, do: Deployment.answer(:ok)
       wait_for_old_code(context)
-      watch(context, Config.get(:probation_ms))
+      watch(context, probation_ms)
     end
   end
 
