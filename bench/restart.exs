@@ -6,6 +6,7 @@ defmodule Bench.Restart do
   alias Bloom.Test.{Garden, Load, Node}
 
   @runs 5
+  @settle_ms 500
 
   def run(dir) do
     archives = Garden.archives(["1.0.0", "1.1.0"])
@@ -45,7 +46,17 @@ defmodule Bench.Restart do
   end
 
   defp silence(node, fun) do
-    {_, load} = Load.during(node.http_port, fun, restarts: true)
+    {_, load} =
+      Load.during(
+        node.http_port,
+        fn ->
+          fun.()
+          # A silence is one between two answers: the workers need the second.
+          receive after: (@settle_ms -> :ok)
+        end,
+        restarts: true
+      )
+
     load.silence_ms
   end
 
