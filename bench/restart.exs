@@ -50,8 +50,9 @@ defmodule Bench.Restart do
       Load.during(
         node.http_port,
         fn ->
+          # A silence is one between two answers.
+          receive after: (@settle_ms -> :ok)
           fun.()
-          # A silence is one between two answers: the workers need the second.
           receive after: (@settle_ms -> :ok)
         end,
         restarts: true
