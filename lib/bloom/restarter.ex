@@ -17,7 +17,7 @@ defmodule Bloom.Restarter do
   def detect do
     cond do
       what = Config.get(:restarted_by) -> {:ok, %{by: :declared, what: what, status: 0}}
-      heart?() -> {:ok, %{by: :heart, what: "heart", status: 0}}
+      heart?() -> heart(System.get_env("BLOOM_BOOT"))
       unit = systemd_unit() -> systemd(unit, show(unit))
       true -> {:error, nothing("nothing is known that starts the node again when it ends")}
     end
@@ -26,12 +26,14 @@ defmodule Bloom.Restarter do
   @doc """
   Ends the VM, in order, so that it is started again.
 
-  Returns at once; the applications are being stopped then. A VM that has not ended after `restart_stop_timeout_ms` is
-  killed from outside.
+  Returns at once; the applications are being stopped then. A VM that has not ended after `restart_stop_timeout_ms`
+  ends itself at once, and one that cannot even do that is killed from outside a little later.
   """
   @spec restart(t()) :: :ok
   def restart(%{by: by, status: status}) do
-    kill_later(div(Config.get(:restart_stop_timeout_ms) + 999, 1000))
+    timeout = Config.get(:restart_stop_timeout_ms)
+    halt_later(timeout, status)
+    kill_later(div(timeout, 1000) + 2)
     if by == :heart, do: :init.reboot(), else: :init.stop(status)
   end
 
@@ -69,8 +71,17 @@ defmodule Bloom.Restarter do
     cgroup |> String.split(["/", "\n"], trim: true) |> Enum.reverse() |> Enum.find(&String.ends_with?(&1, ".service"))
   end
 
-  # heart restarts what HEART_COMMAND says; the boot guard has made that safe.
   defp heart?, do: Process.whereis(:heart) != nil and System.get_env("HEART_COMMAND", "") != ""
+
+  # The boot guard says so in BLOOM_BOOT, and has what heart starts boot the release that is due.
+  defp heart(nil) do
+    {:error,
+     nothing(
+       "heart would start this same release again (this VM was started without the boot guard), not the one that is due"
+     )}
+  end
+
+  defp heart(_boot), do: {:ok, %{by: :heart, what: "heart", status: 0}}
 
   defp systemd_unit do
     with id when is_binary(id) <- System.get_env("INVOCATION_ID"), {:ok, cgroup} <- File.read("/proc/self/cgroup") do
@@ -85,6 +96,15 @@ defmodule Bloom.Restarter do
     String.trim(output)
   rescue
     error in ErlangError -> "unknown: systemctl #{error.original}"
+  end
+
+  # Of no application, as those take their processes with them when they stop. The first process of a container cannot
+  # be killed from inside, so it has to do it itself.
+  defp halt_later(timeout, status) do
+    spawn(fn ->
+      Process.group_leader(self(), Process.whereis(:init))
+      receive(after: (timeout -> :erlang.halt(status, flush: false)))
+    end)
   end
 
   defp kill_later(seconds) do

@@ -17,7 +17,8 @@ defmodule Bloom.BootGuardTest do
   export RELEASE_COMMAND
   REL_VSN_DIR="$RELEASE_ROOT/releases/$RELEASE_VSN"
   . "$REL_VSN_DIR/env.sh"
-  echo "boots $RELEASE_VSN with $* and $FROM_ENV, heart: ${HEART_COMMAND:-none}"
+  echo "boots $RELEASE_VSN with $* and $FROM_ENV"
+  if [ -n "${HEART:-}" ]; then (command=$HEART && unset HEART && $command); fi
   if [ -n "${LINGER:-}" ]; then exec sleep 60; fi
   """
 
@@ -48,12 +49,12 @@ defmodule Bloom.BootGuardTest do
   defp files(root), do: for(".bloom" <> _ = name <- File.ls!(Path.join(root, "releases")), do: name)
 
   test "without a trial the permanent release boots", %{launcher: launcher} do
-    assert boot(launcher) == "boots 1.0.0 with start and env-1.0.0, heart: none\n"
+    assert boot(launcher) == "boots 1.0.0 with start and env-1.0.0\n"
   end
 
   test "a trial boots once, with the launcher's arguments and its own env.sh", %{launcher: launcher, tmp_dir: root} do
     arm(root, "1.1.0 60\n")
-    assert boot(launcher, ["start", "a b"]) == "boots 1.1.0 with start a b and env-1.1.0, heart: none\n"
+    assert boot(launcher, ["start", "a b"]) == "boots 1.1.0 with start a b and env-1.1.0\n"
     assert files(root) == [".bloom-trial.booted"]
     assert boot(launcher) =~ "boots 1.0.0"
   end
@@ -102,18 +103,45 @@ defmodule Bloom.BootGuardTest do
     assert boot(launcher, ["start"], [{"RELEASE_VSN", "1.1.0"}]) =~ "boots 1.1.0"
     assert files(root) == [".bloom-trial"]
 
-    for command <- ~w(start_iex daemon daemon_iex),
-        do:
-          (
-            arm(root, "1.1.0 60\n")
-            assert(boot(launcher, [command]) =~ "boots 1.1.0")
-          )
+    for command <- ~w(start_iex daemon daemon_iex) do
+      arm(root, "1.1.0 60\n")
+      assert boot(launcher, [command]) =~ "boots 1.1.0"
+    end
   end
 
-  test "heart's command forgets which release this one is, once", %{launcher: launcher} do
-    forget = "unset RELEASE_VSN RELEASE_SYS_CONFIG RELEASE_VM_ARGS RELEASE_REMOTE_VM_ARGS; "
-    assert boot(launcher, ["start"], [{"HEART_COMMAND", "bin/garden start"}]) =~ "heart: #{forget}bin/garden start\n"
-    assert boot(launcher, ["start"], [{"HEART_COMMAND", forget <> "x"}]) =~ "heart: #{forget}x\n"
+  describe "what heart starts" do
+    defp heart(launcher, env, command \\ "env") do
+      [_first, again] =
+        launcher
+        |> boot(["start"], [{"HEART", "#{command} #{launcher} start"} | env])
+        |> String.split("\n", trim: true)
+
+      again
+    end
+
+    test "is the permanent release, whatever the VM that ended was started as", %{launcher: launcher, tmp_dir: root} do
+      assert heart(launcher, [{"RELEASE_VSN", "1.1.0"}]) =~ "boots 1.0.0 with start and env-1.0.0"
+      arm(root, "1.1.0 60\n")
+      assert heart(launcher, []) =~ "boots 1.0.0"
+    end
+
+    test "is another release where one is named", %{launcher: launcher} do
+      assert heart(launcher, [], "env RELEASE_VSN=1.1.0") =~ "boots 1.1.0"
+    end
+
+    test "forgets the files of a release, and not those of the user", %{launcher: launcher, tmp_dir: root} do
+      File.write!(Path.join(root, "releases/1.0.0/env.sh"), ~S"""
+      . "$REL_VSN_DIR/bloom_guard.sh"
+      FROM_ENV="${RELEASE_VM_ARGS:-no}, ${RELEASE_REMOTE_VM_ARGS:-no}, ${RELEASE_SYS_CONFIG:-no}"
+      """)
+
+      old = Path.join(root, "releases/1.1.0")
+      env = [{"RELEASE_VM_ARGS", "#{old}/vm.args"}, {"RELEASE_REMOTE_VM_ARGS", "#{old}/remote.vm.args"}]
+      assert heart(launcher, [{"RELEASE_SYS_CONFIG", "#{old}/sys"} | env]) =~ "with start and no, no, no"
+      assert heart(launcher, [{"RELEASE_SYS_CONFIG", "/tmp/garden-1.1.0.runtime"}]) =~ "and no, no, no"
+      mine = for name <- ~w(RELEASE_VM_ARGS RELEASE_REMOTE_VM_ARGS RELEASE_SYS_CONFIG), do: {name, "/etc/#{name}"}
+      assert heart(launcher, mine) =~ "and /etc/RELEASE_VM_ARGS, /etc/RELEASE_REMOTE_VM_ARGS, /etc/RELEASE_SYS_CONFIG"
+    end
   end
 
   test "env.sh is changed once and keeps its lines", %{tmp_dir: root} do
@@ -159,9 +187,75 @@ defmodule Bloom.BootGuardTest do
       assert_receive {^port, {:exit_status, 137}}, 10_000
     end
 
+    # A script under the name of a VM; the process that started it ends, as with run_erl.
+    test "kills a VM that has become a daemon", %{tmp_dir: root} do
+      beam = Path.join(root, "beam.smp")
+      File.write!(beam, "#!/bin/sh\necho $$\nexec 1>&-\nwhile :; do sleep 1; done\n")
+      File.chmod!(beam, 0o755)
+      File.write!(Path.join(root, "file"), "")
+      watchdog = BootGuard.watchdog(Path.join(root, "releases/1.0.0"))
+
+      port =
+        Port.open({:spawn_executable, "/bin/sh"}, [
+          :binary,
+          :exit_status,
+          args:
+            ["-c", ~S|"$1" & (sh "$2" $$ 2 "$3" "1.1.0 77" </dev/null >/dev/null 2>&1 &)|, "sh", beam, watchdog] ++
+              [Path.join(root, "file")],
+          env: [{~c"RELEASE_COMMAND", ~c"daemon"}, {~c"BLOOM_BOOT", ~c"1.1.0 77"}]
+        ])
+
+      assert_receive {^port, {:data, pid}}, 10_000
+      pid = String.trim(pid)
+      on_exit(fn -> System.cmd("kill", ["-KILL", pid], stderr_to_stdout: true) end)
+      assert_receive {^port, {:exit_status, 0}}, 10_000
+      assert {_output, 0} = System.cmd("timeout", ["10", "tail", "-f", "--pid=#{pid}", "/dev/null"])
+    end
+
     test "has nothing to do when the process is gone", %{tmp_dir: root} do
       watchdog = BootGuard.watchdog(Path.join(root, "releases/1.0.0"))
       assert {"", 0} = System.cmd("sh", [watchdog, "4194305", "1"], stderr_to_stdout: true)
+    end
+  end
+
+  describe "as the first process of a container" do
+    # What the kernel protects from SIGKILL is made with a PID namespace.
+    @unshare ~w(--fork --pid --mount-proc)
+    @there System.find_executable("unshare") != nil and
+             match?({_, 0}, System.cmd("unshare", @unshare ++ ["true"], stderr_to_stdout: true))
+    if not @there, do: @describetag(skip: "PID namespaces cannot be made here: unshare and the right to are missing")
+
+    defp contain(launcher, env) do
+      args = ["--kill-child" | @unshare] ++ ["sh", launcher, "start"]
+      path = System.find_executable("unshare")
+      env = for {name, value} <- env, do: {to_charlist(name), to_charlist(value)}
+      port = Port.open({:spawn_executable, path}, [:binary, :exit_status, args: args, env: env])
+      on_exit(fn -> kill(port) end)
+      port
+    end
+
+    test "a trial that is not confirmed in time is killed", %{launcher: launcher, tmp_dir: root} do
+      arm(root, "1.1.0 1\n")
+      port = contain(launcher, [{"LINGER", "1"}])
+      assert_receive {^port, {:data, "boots 1.1.0" <> _}}, 10_000
+      assert_receive {^port, {:exit_status, 137}}, 10_000
+    end
+
+    test "a trial ends with its own status, after a signal too", %{launcher: launcher, tmp_dir: root} do
+      arm(root, "1.1.0 60\n")
+
+      File.write!(Path.join(root, "releases/1.1.0/env.sh"), ~S"""
+      trap 'echo stopped; exit 7' TERM
+      echo ready
+      while :; do sleep 0.1; done
+      """)
+
+      port = contain(launcher, [])
+      assert_receive {^port, {:data, "ready\n"}}, 10_000
+      {:os_pid, pid} = Port.info(port, :os_pid)
+      {_output, 0} = System.cmd("pkill", ["-TERM", "-P", to_string(pid)])
+      assert_receive {^port, {:data, "stopped\n"}}, 10_000
+      assert_receive {^port, {:exit_status, 7}}, 10_000
     end
   end
 end

@@ -21,4 +21,27 @@ defmodule Bloom.RestarterTest do
     Application.put_env(:bloom, :restarted_by, "docker restart policy")
     assert {:ok, %{by: :declared, what: "docker restart policy", status: 0}} = Restarter.detect()
   end
+
+  describe "heart" do
+    # In a VM of its own, as heart would kill this one.
+    defp detect(env) do
+      code = ~S|IO.inspect(with {:ok, restarter} <- Bloom.Restarter.detect(), do: restarter.by)|
+      paths = Enum.flat_map(:code.get_path(), &["-pa", to_string(&1)])
+      env = [{"INVOCATION_ID", nil}, {"ELIXIR_ERL_OPTIONS", "-heart"} | env]
+      {output, 0} = System.cmd("elixir", paths ++ ["-e", code], env: env, stderr_to_stdout: true)
+      output
+    end
+
+    test "counts where it has a command and the boot guard has prepared it" do
+      assert detect([{"HEART_COMMAND", "true"}, {"BLOOM_BOOT", "1.0.0 1"}]) =~ ":heart"
+    end
+
+    test "would start the same release again without the boot guard" do
+      assert detect([{"HEART_COMMAND", "true"}, {"BLOOM_BOOT", nil}]) =~ "started without the boot guard"
+    end
+
+    test "without a command starts nothing" do
+      assert detect([{"HEART_COMMAND", nil}, {"BLOOM_BOOT", "1.0.0 1"}]) =~ "nothing is known that starts the node"
+    end
+  end
 end

@@ -1,0 +1,57 @@
+defmodule Bloom.Integration.HeartTest do
+  # heart starts the node again with the environment of the VM that ended, and so with the release it was started as.
+  use Bloom.Test.ReleaseCase
+
+  alias Bloom.Test.Heart
+
+  setup context do
+    %{node: plain, root: root} = context
+    Node.stop(plain)
+    on_exit(fn -> Heart.stop(root) end)
+    {:ok, node} = Node.start(root, env: Heart.env(root) ++ Map.get(context, :under_heart, []))
+    %{node: node}
+  end
+
+  defp last_deployment(node) do
+    {:ok, [deployment | _]} = Node.rpc(node, Bloom.Metadata, :get_deployment_history, [])
+    deployment
+  end
+
+  @tag under_heart: [{"GARDEN_PROBATION_MS", "300"}]
+  test "starts what is permanent, by whatever way it became that", %{node: node} do
+    :ok = install(node, "1.1.0")
+    assert :ok = switch(node, "1.1.0")
+    Heart.restarted(node, fn -> Heart.kill(node) end)
+    assert Node.get(node, "/version") == "1.1.0"
+
+    assert {:ok, :restarting} =
+             Heart.restarted(node, fn -> Node.rpc(node, Bloom.ReleaseManager, :rollback_release, [[mode: :restart]]) end)
+
+    :ok = await_idle(node)
+    assert Node.get(node, "/version") == "1.0.0"
+    assert %{outcome: :committed, mode: :restart} = last_deployment(node)
+    Heart.restarted(node, fn -> Heart.kill(node) end)
+    assert Node.get(node, "/version") == "1.0.0"
+  end
+
+  @tag under_heart: [{"GARDEN_PROBATION_MS", "300"}]
+  test "starts the old release when a trial does not come up", %{node: node} do
+    :ok = install(node, "1.6.0-trialfails")
+    assert {:ok, :restarting} = Heart.restarted(node, fn -> switch(node, "1.6.0-trialfails") end)
+    assert Node.get(node, "/version") == "1.0.0"
+    :ok = await_idle(node)
+    assert %{outcome: :taken_back, reason: reason} = last_deployment(node)
+    assert reason =~ "did not come up on its trial"
+  end
+
+  @tag under_heart: [{"GARDEN_PROBATION_MS", "120000"}]
+  test "kills a node that hangs during probation, and starts the old release", %{node: node} do
+    :ok = install(node, "1.1.0")
+    assert :ok = switch(node, "1.1.0", [])
+    assert Node.get(node, "/version") == "1.1.0"
+    Heart.restarted(node, fn -> Node.rpc(node, :sys, :suspend, [Bloom.Deployment]) end)
+    assert Node.get(node, "/version") == "1.0.0"
+    :ok = await_idle(node)
+    assert %{outcome: :taken_back} = last_deployment(node)
+  end
+end
