@@ -88,7 +88,7 @@ defmodule Bloom.Deployment do
   Possible until the release is committed. A switch that is under way ends first and is then taken back.
   """
   @spec cancel() :: :ok | {:error, Error.t()}
-  def cancel, do: GenServer.call(__MODULE__, :cancel, :infinity)
+  def cancel, do: ask(:cancel, "the deployment")
 
   @doc "Answers whoever waits for the deployment in progress, before it has ended."
   @spec answer(result()) :: :ok

@@ -99,6 +99,13 @@ defmodule Bloom.Metadata do
   @spec get_rollback_target() :: {:ok, String.t()} | {:error, String.t()}
   def get_rollback_target, do: in_words(History.rollback_target())
 
+  @doc """
+  When and why a version did not pass its last trial, or `nil`. Forgotten when the version is removed, as then something
+  else may come under its name.
+  """
+  @spec failed_trial(String.t()) :: {:ok, %{at: DateTime.t(), reason: String.t() | nil} | nil} | {:error, Error.t()}
+  def failed_trial(version), do: History.failed_trial(version)
+
   @doc "What was saved of the migrations of a version, newest first."
   @spec get_migration_info(String.t()) :: {:ok, [map()]} | {:error, String.t()}
   def get_migration_info(version), do: "migrations" |> Records.all(version) |> in_words()

@@ -58,13 +58,26 @@ defmodule Bloom.Deployment.Driver do
 
   defp settle(nil), do: :ok
 
-  defp settle(unfinished) do
-    case Recovery.settle(unfinished) do
-      {:error, %Error{code: :take_back_failed} = error} -> {:error, error}
-      {:ok, :restarting} -> {:ok, :restarting}
+  # Nobody waits for that one: what it answers on its way is not for whoever asked for this deployment.
+  defp settle({context, journal}) do
+    case Recovery.settle({%{context | opts: Keyword.put(context.opts, :wait, :commit)}, journal}) do
+      {:error, %Error{code: :take_back_failed} = error} ->
+        {:error, error}
+
+      {:ok, :restarting} ->
+        Deployment.answer({:error, settling(context)})
+        {:ok, :restarting}
+
       # Taken back, most likely: that is what was wanted, and it stands in the history.
-      _settled -> :ok
+      _settled ->
+        :ok
     end
+  end
+
+  defp settling(context) do
+    Error.new(:settling, "release #{context.version}, which was left unfinished, is taken back first, by a restart",
+      suggestions: ["try again when the node is back"]
+    )
   end
 
   defp root do

@@ -32,6 +32,17 @@ defmodule Bloom.Deployment.HotSwitch do
     end
   end
 
+  @doc "Whether a process was killed on the way back when the release handler was done and the VM's environment was not."
+  @spec half_back?(Context.t()) :: boolean()
+  def half_back?(%Context{version: version}), do: System.get_env("RELEASE_VSN") == version
+
+  @doc "Puts in order what a process left that was killed in a switch which did not happen, or on the way back."
+  @spec settle(Context.t()) :: :ok
+  def settle(%Context{root: root, version: version} = context) do
+    if context.before, do: AppEnv.restore(context.before)
+    if half_back?(context), do: put_release_variables(version, root.running), else: :ok
+  end
+
   defp remembered(%Context{before: %{env: env}, rehearsed: %{children: children}}, _plan) do
     flipped = for change <- children, do: %{change | added: change.removed, removed: change.added}
     {:ok, %{env: env, children: flipped}}

@@ -17,7 +17,7 @@ defmodule Bloom.Deployment.RestartSwitch do
     with :ok <- allowed(context),
          :ok <- not_failed_before(context),
          {:ok, restarter} <- restarter(context),
-         :ok <- TrialBoot.arm(root.path, version, div(Config.get(:trial_timeout_ms), 1000)) do
+         :ok <- TrialBoot.arm(root.path, version, div(Config.get(:trial_timeout_ms) + 999, 1000)) do
       Logger.notice("Bloom restarts the node for a trial of release #{version}")
       Restarter.restart(restarter)
       {:restarting, context}
@@ -55,24 +55,18 @@ defmodule Bloom.Deployment.RestartSwitch do
     end
   end
 
-  # Forgotten when the version is removed, as then something else may come under its name.
   defp not_failed_before(%{opts: opts, version: version}) do
-    if opts[:force],
-      do: :ok,
-      else: with({:ok, history} <- Metadata.get_deployment_history(), do: check(history, version))
-  end
-
-  defp check(history, version) do
-    latest =
-      Enum.find(history, &(&1.version == version and (&1.outcome == :removed or &1.mode == :restart) and &1.outcome))
-
-    if latest && latest.outcome == :taken_back do
+    with false <- Keyword.get(opts, :force, false),
+         {:ok, %{at: at, reason: reason}} <- Metadata.failed_trial(version) do
       {:error,
-       Error.new(:failed_trial, "release #{version} did not pass its trial of #{latest.started_at}: #{latest.reason}",
+       Error.new(
+         :failed_trial,
+         "release #{version} did not pass its trial of #{DateTime.truncate(at, :second)}: #{reason}",
          suggestions: ["fix it and give it another version, or switch with force: true"]
        )}
     else
-      :ok
+      {:error, error} -> {:error, error}
+      _forced_or_never_failed -> :ok
     end
   end
 end

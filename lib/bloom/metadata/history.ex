@@ -2,7 +2,7 @@ defmodule Bloom.Metadata.History do
   @moduledoc "The deployments that were, and what follows from them."
 
   alias Bloom.Error
-  alias Bloom.Metadata.{Journal, Store}
+  alias Bloom.Metadata.{Journal, Rows, Store}
 
   @doc "The latest deployment that has not ended."
   @spec unfinished() :: {:ok, map() | nil} | {:error, Error.t()}
@@ -34,6 +34,20 @@ defmodule Bloom.Metadata.History do
         "WHERE outcome = 'committed' AND operation IN ('switch', 'rollback') ORDER BY id"
 
     with {:ok, rows} <- Store.query(committed), do: rows |> replay() |> top()
+  end
+
+  @doc false
+  def failed_trial(version) do
+    last =
+      "SELECT outcome, started_at, reason FROM deployments WHERE version = ?1 AND outcome IS NOT NULL " <>
+        "AND (mode = 'restart' OR outcome = 'removed') ORDER BY id DESC LIMIT 1"
+
+    with {:ok, rows} <- Store.query(last, [version]) do
+      case rows do
+        [["taken_back", at, reason]] -> {:ok, %{at: Rows.time(at), reason: reason}}
+        _passed_or_never_tried -> {:ok, nil}
+      end
+    end
   end
 
   @doc """

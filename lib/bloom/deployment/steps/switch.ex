@@ -34,15 +34,16 @@ defmodule Bloom.Deployment.Steps.Switch do
 
   @impl true
   def happened?(%Context{root: root} = context) do
-    running?(context) or SysConfig.lent?(release_dir(context)) or TrialBoot.state(root.path) != :none
+    running?(context) or Enum.any?(release_dirs(context), &SysConfig.lent?/1) or TrialBoot.state(root.path) != :none or
+      HotSwitch.half_back?(context)
   end
 
   @impl true
   def undo(%Context{root: root} = context) do
-    SysConfig.restore(release_dir(context))
+    Enum.each(release_dirs(context), &SysConfig.restore/1)
 
     cond do
-      not running?(context) -> TrialBoot.disarm(root.path)
+      not running?(context) -> HotSwitch.settle(context) && TrialBoot.disarm(root.path)
       Context.mode(context) == :restart -> RestartSwitch.back(context)
       true -> HotSwitch.back(context)
     end
@@ -52,5 +53,8 @@ defmodule Bloom.Deployment.Steps.Switch do
   @spec running?(Context.t()) :: boolean()
   def running?(%Context{version: version}), do: match?({:ok, %{version: ^version}}, ReleaseHandler.running())
 
-  defp release_dir(%{root: root, version: version}), do: Path.join([root.path, "releases", version])
+  # Of the switch, and of the way back.
+  defp release_dirs(%{root: root, version: version}) do
+    for release <- [version, root.running], do: Path.join([root.path, "releases", release])
+  end
 end
