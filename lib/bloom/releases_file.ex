@@ -214,7 +214,16 @@ defmodule Bloom.ReleasesFile do
   # It reads RELEASES in its init only. sasl_sup allows no restarts, so it is stopped in order, not killed.
   defp restart_release_handler do
     :ok = :supervisor.terminate_child(:sasl_sup, :release_handler)
-    {:ok, _pid} = :supervisor.restart_child(:sasl_sup, :release_handler)
-    :ok
+
+    with {:error, reason} <- start_release_handler() do
+      # It rewrites a tmp_current in its init. On a full disk that fails and leaves an empty file, with which it starts:
+      # a node without it could not even say what runs. RELEASES is written again by whoever settles this.
+      start_release_handler()
+      raise "the release handler could not start with #{path(Root.path())}: #{inspect(reason)}"
+    end
+  end
+
+  defp start_release_handler do
+    with {:ok, _pid} <- :supervisor.restart_child(:sasl_sup, :release_handler), do: :ok
   end
 end

@@ -24,13 +24,12 @@
 static int do_open(int dir, const char *path, int flags, mode_t mode)
 {
     char full[PATH_MAX];
-    struct stat there;
-    int counted = (flags & (O_CREAT | O_TRUNC)) && (flags & O_TMPFILE) != O_TMPFILE && absolute(dir, path, full);
-    /* Opening what is there changes nothing unless it is truncated. */
-    if (counted && !(flags & O_TRUNC) && stat(full, &there) == 0)
-        counted = 0;
-    RUN(counted, syscall(SYS_openat, dir, path, flags, mode), .kind = CREATE, .mode = mode, .offset = (flags & O_TRUNC) ? 1 : 0,
-        .path = full);
+    struct stat status;
+    int there = faults_root && fstatat(dir, path, &status, 0) == 0;
+    /* Opening what is there changes nothing unless it is emptied. */
+    int counted = ((flags & O_TRUNC) || ((flags & O_CREAT) && !there)) && (flags & O_TMPFILE) != O_TMPFILE &&
+                  absolute(dir, path, full);
+    RUN(counted, syscall(SYS_openat, dir, path, flags, mode), .kind = CREATE, .mode = mode, .offset = there, .path = full);
 }
 
 #define MODE(flags)                                   \

@@ -10,12 +10,12 @@
  * the node to the next (in FAULTS_ARM.count). What the VM starts writes down what it does and is left alone.
  *
  * Before the N-th operation, ACTION is done: "kill" (SIGKILL to the node), "stop" (SIGSTOP), "full" (from now on, as long
- * as FAULTS_ARM is there, nothing that needs space succeeds), "kill_full" (both), "pause" (the operation waits until FAULTS_ARM is gone, and
- * the file FAULTS_ARM.paused says so) or "record" (nothing).
+ * as FAULTS_ARM is there, nothing that needs space succeeds), "kill_full" (both), "pause" (the operation waits until
+ * FAULTS_ARM is gone, and the file FAULTS_ARM.paused says so) or "record" (nothing).
  *
  * A record, in the byte order of the machine: u32 length of what follows, u32 pid, u32 number of the operation (0 where it
- * is not counted), i32 errno (0 where it succeeded), u32 operation, u32 mode, i64 offset, u32 lengths of path, second path
- * and data, and these three.
+ * is not counted), i32 errno (0 where it succeeded), u32 operation, u32 mode, i64 offset (of a creation: 1 where a file
+ * that is there is emptied), u32 lengths of path, second path and data, and these three.
  */
 #define _GNU_SOURCE
 #include "faults.h"
@@ -144,9 +144,11 @@ static void write_down(const struct operation *operation, int64_t result, int er
     free(record);
 }
 
-static int needs_space(uint32_t kind)
+static int needs_space(const struct operation *operation)
 {
-    return kind == CREATE || kind == WRITE || kind == MKDIR || kind == LINK || kind == SYMLINK;
+    uint32_t kind = operation->kind;
+    /* Emptying a file that is there takes none. */
+    return (kind == CREATE && !operation->offset) || kind == WRITE || kind == MKDIR || kind == LINK || kind == SYMLINK;
 }
 
 static void pause_until_disarmed(void)
@@ -181,7 +183,7 @@ int before(const struct operation *operation)
     number_of_last = counts ? __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST) : 0;
     if (counts && at > 0 && number_of_last >= at) {
         int full = strcmp(action, "full") == 0 || (strcmp(action, "kill_full") == 0 && number_of_last > at);
-        if (full && needs_space(operation->kind)) {
+        if (full && needs_space(operation)) {
             write_down(operation, -1, ENOSPC);
             pthread_mutex_unlock(&lock);
             errno = ENOSPC;

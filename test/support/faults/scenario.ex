@@ -119,6 +119,13 @@ defmodule Bloom.Test.Faults.Scenario do
     ]
   end
 
+  @doc "What may run while a disk is full, when a trial cannot be ended in order: also the release on trial."
+  @spec on_full_disk(t()) :: [String.t()]
+  def on_full_disk(%__MODULE__{} = scenario) do
+    tried = for {:switch_release, [version, _opts]} <- scenario.operation, restarts?(scenario), do: version
+    Enum.uniq([scenario.from, scenario.to | tried])
+  end
+
   @doc "Whether the VM ends in the course of it."
   @spec restarts?(t()) :: boolean()
   def restarts?(%__MODULE__{name: name}), do: String.starts_with?(name, "restart")

@@ -112,7 +112,7 @@ defmodule Bloom.Test.Faults.Strike do
 
   defp full_for_a_while(node, recording, site, free) do
     idle = Verdict.await_idle(node)
-    serving = if idle == :ok, do: Verdict.serving(node, site, versions(recording)), else: []
+    serving = if idle == :ok, do: Verdict.serving(node, site, Scenario.on_full_disk(recording.scenario)), else: []
     free.()
 
     if(idle == :ok, do: [], else: ["on a full disk it is not idle: #{inspect(idle)}"]) ++

@@ -235,19 +235,33 @@ defmodule Bloom.Test.Faults.Verdict do
         do: "#{Path.relative_to(path, root)} is left over"
   end
 
-  @doc "Has the node do a good deployment, and says what is wrong with it afterwards."
+  @doc """
+  Has the node do a good deployment, and says what is wrong with it afterwards.
+
+  Where the node first has to restart to settle what a full disk kept it from settling, it is asked again after that.
+  """
   @spec good_deployment(Node.t(), Site.t(), Scenario.t()) :: [String.t()]
-  def good_deployment(node, site, scenario) do
+  def good_deployment(node, site, scenario, restarts \\ 1) do
     next = Scenario.next(scenario, Node.get(node, "/version"))
+    starts = Node.starts(node)
 
     with :ok <- install(node, next),
          :ok <- Scenario.call(node, Scenario.switch(next)) do
       for text <- of(node, site, [next]), do: "after a good deployment: #{text}"
     else
-      {:error, text} -> ["a good deployment of #{next} afterwards fails: #{text}"]
+      {:ok, :restarting} when restarts > 0 ->
+        :ok = Node.await_start(node, starts + 1)
+        lost = for text <- of(node, site, [scenario.from, scenario.to]), do: "after settling by a restart: #{text}"
+        lost ++ good_deployment(node, site, scenario, restarts - 1)
+
+      other ->
+        ["a good deployment of #{next} afterwards fails: #{inspect(other)}"]
     end
+  catch
+    kind, reason -> ["a good deployment afterwards fails: #{Exception.format_banner(kind, reason)}"]
   end
 
+  # An interrupted installation may have come to its end or not.
   defp install(node, version) do
     listed = Node.rpc(node, Bloom.ReleaseManager, :list_releases, [])
     if Enum.any?(listed, &(&1.version == version)), do: :ok, else: Scenario.call(node, {:install_release, [version]})
