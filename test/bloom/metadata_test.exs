@@ -178,4 +178,21 @@ defmodule Bloom.MetadataTest do
   end
 
   defp finish(id, outcome), do: Metadata.finish_deployment(id, outcome, nil)
+
+  test "a failed trial is known until the version is removed, or has passed one" do
+    deploy = fn attributes, mode, outcome ->
+      {:ok, id} = Metadata.start_deployment(Map.merge(%{version: "1.1.0", from_version: "1.0.0"}, attributes))
+      if mode, do: :ok = Metadata.update_deployment(id, %{mode: mode})
+      :ok = Metadata.finish_deployment(id, outcome, "because")
+      Metadata.failed_trial("1.1.0")
+    end
+
+    assert {:ok, nil} = Metadata.failed_trial("1.1.0")
+    assert {:ok, nil} = deploy.(%{operation: :switch}, :hot, :taken_back)
+    assert {:ok, %{at: %DateTime{}, reason: "because"}} = deploy.(%{operation: :switch}, :restart, :taken_back)
+    assert {:ok, %{reason: "because"}} = deploy.(%{operation: :install}, nil, :installed)
+    assert {:ok, nil} = deploy.(%{operation: :remove}, nil, :removed)
+    assert {:ok, %{}} = deploy.(%{operation: :switch}, :restart, :taken_back)
+    assert {:ok, nil} = deploy.(%{operation: :switch}, :restart, :committed)
+  end
 end
