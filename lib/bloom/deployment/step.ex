@@ -27,4 +27,19 @@ defmodule Bloom.Deployment.Step do
 
   @doc "Undoes the step, also when it was left half-way, or undone half-way."
   @callback undo(Context.t()) :: :ok | :restarting | {:error, Error.t()}
+
+  @doc "`use Bloom.Deployment.Step` makes a step that changes nothing outside of the walk, so that there is nothing to undo."
+  defmacro __using__(_opts) do
+    quote do
+      @behaviour Bloom.Deployment.Step
+
+      @impl true
+      def happened?(_context), do: false
+
+      @impl true
+      def undo(_context), do: :ok
+
+      defoverridable happened?: 1, undo: 1
+    end
+  end
 end

@@ -6,7 +6,7 @@ defmodule Bloom.Deployment.Steps.Commit do
   again by whoever comes next, if this walk cannot.
   """
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   require Logger
 

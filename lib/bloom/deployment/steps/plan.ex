@@ -1,7 +1,7 @@
 defmodule Bloom.Deployment.Steps.Plan do
   @moduledoc "Compares what runs with the target; what cannot be whole is refused."
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   alias Bloom.Deployment.Context
   alias Bloom.{Error, Metadata, Plan, ReleaseHandler}
@@ -18,12 +18,6 @@ defmodule Bloom.Deployment.Steps.Plan do
       {:ok, %{context | plan: plan}}
     end
   end
-
-  @impl true
-  def happened?(_context), do: false
-
-  @impl true
-  def undo(_context), do: :ok
 
   # An installation plans before it registers: the plan reads a release's terms without making atoms of what turns
   # out not to be usable.

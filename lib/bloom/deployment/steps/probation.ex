@@ -6,7 +6,7 @@ defmodule Bloom.Deployment.Steps.Probation do
   `probation_ms` are over, with the critical health checks in between and at the end.
   """
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   require Logger
 
@@ -30,12 +30,6 @@ defmodule Bloom.Deployment.Steps.Probation do
       watch(context, probation_ms)
     end
   end
-
-  @impl true
-  def happened?(_context), do: false
-
-  @impl true
-  def undo(_context), do: :ok
 
   # A trial begins while the applications are still starting; what hangs there is ended by the boot guard.
   defp started do

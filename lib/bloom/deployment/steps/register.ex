@@ -1,7 +1,7 @@
 defmodule Bloom.Deployment.Steps.Register do
   @moduledoc "Tells the release handler of a staged release."
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   alias Bloom.Deployment.Context
   alias Bloom.{ReleaseHandler, ReleasesFile}

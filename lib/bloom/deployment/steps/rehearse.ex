@@ -1,7 +1,7 @@
 defmodule Bloom.Deployment.Steps.Rehearse do
   @moduledoc "Tries the switch in a VM beside the node; see `Bloom.Deployment.Rehearse`."
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   alias Bloom.Deployment.Rehearse
 
@@ -16,10 +16,4 @@ defmodule Bloom.Deployment.Steps.Rehearse do
       with {:ok, rehearsed} <- Rehearse.run(plan), do: {:ok, %{context | rehearsed: rehearsed}}
     end
   end
-
-  @impl true
-  def happened?(_context), do: false
-
-  @impl true
-  def undo(_context), do: :ok
 end

@@ -1,7 +1,7 @@
 defmodule Bloom.Deployment.Steps.Remove do
   @moduledoc "Removes a release that nothing needs. What has begun is finished, never undone."
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   alias Bloom.{Error, LifecycleManager, ReleaseHandler}
   alias Bloom.Deployment.Context
@@ -23,7 +23,4 @@ defmodule Bloom.Deployment.Steps.Remove do
 
   @impl true
   def happened?(%{version: version}), do: not Enum.any?(ReleaseHandler.releases(), &(&1.version == version))
-
-  @impl true
-  def undo(_context), do: :ok
 end

@@ -1,7 +1,7 @@
 defmodule Bloom.Deployment.Steps.Stage do
   @moduledoc "Verifies the archive while it is unpacked beside the live files, and puts it in place when all of it is sound."
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   alias Bloom.Deployment.Context
   alias Bloom.{Native, Root}

@@ -5,7 +5,7 @@ defmodule Bloom.Deployment.Steps.Switch do
   Either way the old release stays permanent, so a crash from here on boots the old one.
   """
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   alias Bloom.Deployment.{Context, HotSwitch, RestartSwitch}
   alias Bloom.{Metadata, Plan, ReleaseHandler, SafetyMonitor, SysConfig, TrialBoot}

@@ -1,7 +1,7 @@
 defmodule Bloom.Deployment.Steps.Unchecked do
   @moduledoc "The whole of a deployment where there are no files: test suites with `Bloom.MockReleaseHandler`."
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   alias Bloom.{Config, Error, ReleaseHandler}
 
@@ -24,12 +24,6 @@ defmodule Bloom.Deployment.Steps.Unchecked do
       {:ok, context}
     end
   end
-
-  @impl true
-  def happened?(_context), do: false
-
-  @impl true
-  def undo(_context), do: :ok
 
   defp handler(function, argument) do
     with {:error, reason} <- apply(ReleaseHandler.impl(), function, [to_charlist(argument)]) do

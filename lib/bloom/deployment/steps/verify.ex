@@ -1,7 +1,7 @@
 defmodule Bloom.Deployment.Steps.Verify do
   @moduledoc "What can be said about an installation before the archive is read."
 
-  @behaviour Bloom.Deployment.Step
+  use Bloom.Deployment.Step
 
   alias Bloom.{Error, LifecycleManager, Root}
 
@@ -27,10 +27,4 @@ defmodule Bloom.Deployment.Steps.Verify do
          )}
     end
   end
-
-  @impl true
-  def happened?(_context), do: false
-
-  @impl true
-  def undo(_context), do: :ok
 end
