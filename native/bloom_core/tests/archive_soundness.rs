@@ -125,6 +125,18 @@ fn a_file_changed_added_or_lost_after_the_build_step_is_refused() {
     assert!(matches!(root.refuses(&gzip(&tar(&files))), Error::Missing(found) if found == path));
 }
 
+// Sound by its digests alone it would be put in place, and then differ from its own manifest.
+#[test]
+fn a_manifest_with_another_size_for_a_file_is_refused() {
+    let root = Root::new();
+    let mut files = Release::new("1.1.0").assembled();
+    let manifest = files.get_mut("releases/1.1.0/bloom.json").unwrap();
+    let text = String::from_utf8(manifest.clone()).unwrap();
+    assert_eq!(text.matches("70000").count(), 1);
+    *manifest = text.replace("70000", "70001").into_bytes();
+    assert!(matches!(root.refuses(&gzip(&tar(&files))), Error::Altered(found) if found.ends_with("kernel.beam")));
+}
+
 #[test]
 fn a_release_without_the_build_step_is_told_which_line_to_add() {
     let mut files = Release::new("1.1.0").assembled();

@@ -19,12 +19,12 @@ pub(super) fn against_manifest(contents: Contents, expect: &Expect, archive: &Pa
 
     check_release(&manifest, expect, &path)?;
     check_erts(&contents.files, &manifest)?;
-    for (path, sha256) in &contents.files {
+    for (path, (size, sha256)) in &contents.files {
         if is_excluded(path, version) {
             continue;
         }
         check_place(path, &manifest)?;
-        if manifest.file(path.as_str()).is_none_or(|listed| listed.sha256 != *sha256) {
+        if manifest.file(path.as_str()).is_none_or(|listed| listed.size != *size || listed.sha256 != *sha256) {
             return Err(Error::Altered(path.to_string()));
         }
     }
@@ -55,7 +55,7 @@ fn check_release(manifest: &Manifest, expect: &Expect, path: &EntryPath) -> Resu
     Ok(())
 }
 
-fn check_erts(files: &BTreeMap<EntryPath, Sha256>, manifest: &Manifest) -> Result<()> {
+fn check_erts(files: &BTreeMap<EntryPath, (u64, Sha256)>, manifest: &Manifest) -> Result<()> {
     let erts = format!("erts-{}", manifest.header.erts_version);
     if files.keys().any(|path| path.is_in(&erts)) { Ok(()) } else { Err(Error::NoErts) }
 }
@@ -81,7 +81,7 @@ fn is_application(dir: &str, manifest: &Manifest) -> bool {
     })
 }
 
-fn check_boots(files: &BTreeMap<EntryPath, Sha256>, manifest: &Manifest, version: &Version) -> Result<()> {
+fn check_boots(files: &BTreeMap<EntryPath, (u64, Sha256)>, manifest: &Manifest, version: &Version) -> Result<()> {
     let name = &manifest.header.name;
     for file in [format!("{name}.rel"), "start.boot".into(), "start_clean.boot".into(), "sys.config".into()] {
         let path = format!("releases/{version}/{file}");

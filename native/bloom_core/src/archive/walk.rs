@@ -44,8 +44,8 @@ impl Sink for Nowhere {
 
 /// What an archive holds.
 pub(super) struct Contents {
-    /// The digest of every file, sorted so that the same error comes every time.
-    pub(super) files: BTreeMap<EntryPath, Sha256>,
+    /// Size and digest of every file, sorted so that the same error comes every time.
+    pub(super) files: BTreeMap<EntryPath, (u64, Sha256)>,
     /// The manifest's path and bytes.
     pub(super) manifest: Option<(EntryPath, Vec<u8>)>,
 }
@@ -198,7 +198,7 @@ impl Walk<'_> {
         if is_manifest && self.contents.manifest.replace((path.clone(), kept)).is_some() {
             return Err(Error::UnknownEntry(path.to_string()).into());
         }
-        self.contents.files.insert(path, Sha256::of(hasher));
+        self.contents.files.insert(path, (size, Sha256::of(hasher)));
         Ok(())
     }
 }
