@@ -8,7 +8,10 @@ defmodule Bloom.Integration.HeartTest do
     %{node: plain, root: root} = context
     Node.stop(plain)
     on_exit(fn -> Heart.stop(root) end)
-    {:ok, node} = Node.start(root, env: Heart.env(root) ++ Map.get(context, :under_heart, []))
+
+    {:ok, node} =
+      Node.start(root, env: Heart.env(root, Map.get(context, :heart, "start")) ++ Map.get(context, :under_heart, []))
+
     %{node: node}
   end
 
@@ -38,6 +41,17 @@ defmodule Bloom.Integration.HeartTest do
   test "starts the old release when a trial does not come up", %{node: node} do
     :ok = install(node, "1.6.0-trialfails")
     assert {:ok, :restarting} = Heart.restarted(node, fn -> switch(node, "1.6.0-trialfails") end)
+    assert Node.get(node, "/version") == "1.0.0"
+    :ok = await_idle(node)
+    assert %{outcome: :taken_back, reason: reason} = last_deployment(node)
+    assert reason =~ "did not come up on its trial"
+  end
+
+  @tag under_heart: [{"GARDEN_PROBATION_MS", "300"}], heart: "daemon"
+  test "starts the old release when a trial hangs, as a daemon too", %{node: node} do
+    :ok = install(node, "1.6.0-trialhangs")
+    Node.rpc(node, Application, :put_env, [:bloom, :trial_timeout_ms, 5000])
+    assert {:ok, :restarting} = Heart.restarted(node, fn -> switch(node, "1.6.0-trialhangs") end)
     assert Node.get(node, "/version") == "1.0.0"
     :ok = await_idle(node)
     assert %{outcome: :taken_back, reason: reason} = last_deployment(node)

@@ -92,6 +92,38 @@ defmodule Bloom.Integration.RestartTest do
     assert reason =~ "release 1.6.0-trialfails did not come up on its trial"
   end
 
+  test "a release that hangs while it comes up on its trial is killed and followed by the old one", %{node: node} do
+    :ok = install(node, "1.6.0-trialhangs")
+    Node.rpc(node, Application, :put_env, [:bloom, :trial_timeout_ms, 3000])
+    {:ok, :restarting} = switch(node, "1.6.0-trialhangs")
+    assert :ok = Node.await_start(node, 3)
+    assert Node.log(node) =~ "[ended with status 137]"
+    assert Node.get(node, "/version") == "1.0.0"
+    :ok = await_idle(node)
+    assert %{outcome: :taken_back, reason: reason} = last_deployment(node)
+    assert reason =~ "release 1.6.0-trialhangs did not come up on its trial"
+  end
+
+  test "a node that hangs in its shutdown ends all the same", %{node: node} do
+    Node.eval(node, """
+    defmodule Stubborn do
+      use GenServer
+      def start_link(_), do: GenServer.start_link(__MODULE__, [])
+      def init(_), do: {:ok, Process.flag(:trap_exit, true)}
+      def terminate(_, _), do: receive(do: (:never -> :ok))
+    end
+
+    child = %{id: Stubborn, start: {Stubborn, :start_link, [[]]}, shutdown: :infinity}
+    {:ok, _pid} = Supervisor.start_child(Garden.Supervisor, child)
+    """)
+
+    Node.rpc(node, Application, :put_env, [:bloom, :restart_stop_timeout_ms, 1000])
+    {:ok, restarter} = Node.rpc(node, Bloom.Restarter, :detect, [])
+    :ok = Node.rpc(node, Bloom.Restarter, :restart, [%{restarter | status: 3}])
+    assert :ok = Node.await_start(node, 2)
+    assert Node.log(node) =~ "[ended with status 3]"
+  end
+
   test "a trial that is unhealthy restarts into the old release", %{node: node} do
     :ok = install(node, "1.3.0-unhealthy")
     {:ok, :restarting} = switch(node, "1.3.0-unhealthy", mode: :restart)

@@ -7,14 +7,14 @@ defmodule Bloom.Test.Heart do
 
   @timeout_ms 60_000
 
-  @doc "The environment with which a release in a root is started under heart."
-  @spec env(Path.t()) :: [{String.t(), String.t()}]
-  def env(root) do
+  @doc "The environment with which a release in a root is started under heart, which starts it with a launcher's command."
+  @spec env(Path.t(), String.t()) :: [{String.t(), String.t()}]
+  def env(root, command) do
     [
       {"ELIXIR_ERL_OPTIONS", "-heart"},
       # The shortest that heart takes.
       {"HEART_BEAT_TIMEOUT", "11"},
-      {"HEART_COMMAND", "#{root}/bin/garden start >>#{root}/heart.log 2>&1"}
+      {"HEART_COMMAND", "#{root}/bin/garden #{command} >>#{root}/heart.log 2>&1"}
     ]
   end
 

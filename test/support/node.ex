@@ -256,8 +256,12 @@ defmodule Bloom.Test.Node do
   end
 
   defp handle_output({port, {:data, data}}, %{port: port} = state), do: %{state | log: [state.log | data]}
-  defp handle_output({port, {:exit_status, _status}}, %{port: port, restart: true} = state), do: launch(state)
-  defp handle_output({port, {:exit_status, _status}}, %{port: port} = state), do: %{state | ended: true}
+
+  defp handle_output({port, {:exit_status, status}}, %{port: port} = state) do
+    state = %{state | log: [state.log | "[ended with status #{status}]\n"]}
+    if state.restart, do: launch(state), else: %{state | ended: true}
+  end
+
   defp handle_output(_other, state), do: state
 
   defp stop_process(%{ended: true} = state, _signal), do: state
