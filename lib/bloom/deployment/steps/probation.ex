@@ -20,14 +20,23 @@ defmodule Bloom.Deployment.Steps.Probation do
   def name, do: :probation
 
   @impl true
-  def run(%Context{root: root} = context) do
-    with :ok <- started(),
-         :ok <- Proof.run(context),
-         :ok <- TrialBoot.confirm(root.path) do
-      probation_ms = Config.get(:probation_ms)
-      if probation_ms > 0 and context.opts[:wait] != :commit, do: Deployment.answer(:ok)
-      wait_for_old_code(context)
-      watch(context, probation_ms)
+  def run(%Context{} = context) do
+    probation_ms = Config.get(:probation_ms)
+    :ok = started()
+    # From here on every error counts, those that the checks provoke too.
+    monitor = if probation_ms > 0, do: start_monitor(context)
+    Watchdog.start()
+
+    try do
+      with :ok <- Proof.run(context),
+           :ok <- TrialBoot.confirm(context.root.path) do
+        if probation_ms > 0 and context.opts[:wait] != :commit, do: Deployment.answer(:ok)
+        wait_for_old_code(context)
+        watch(context, probation_ms, monitor)
+      end
+    after
+      SafetyMonitor.stop()
+      Watchdog.stop()
     end
   end
 
@@ -48,26 +57,16 @@ defmodule Bloom.Deployment.Steps.Probation do
     end
   end
 
-  defp watch(context, 0), do: {:ok, context}
+  defp watch(context, 0, _none), do: {:ok, context}
 
-  defp watch(context, probation_ms) do
+  defp watch(context, probation_ms, monitor) do
     Status.probation(probation_ms)
-    Watchdog.start()
-
-    try do
-      watching(context, System.monotonic_time(:millisecond) + probation_ms, nil)
-    after
-      SafetyMonitor.stop()
-      Watchdog.stop()
-    end
+    watching(context, System.monotonic_time(:millisecond) + probation_ms, monitor)
   end
 
   # The monitor may be restarted by its supervisor; it goes on from the baseline that was kept.
-  defp watching(context, deadline, nil) do
-    case SafetyMonitor.start(version: context.version, baseline: context.facts[:baseline]) do
-      {:ok, ref} -> watching(context, deadline, {ref, Process.monitor(SafetyMonitor)})
-      {:error, error} -> if left(deadline) > 0, do: again(context, deadline), else: {:error, error}
-    end
+  defp watching(context, deadline, {:error, error}) do
+    if left(deadline) > 0, do: again(context, deadline), else: {:error, error}
   end
 
   defp watching(context, deadline, {ref, monitor} = watch) do
@@ -83,7 +82,15 @@ defmodule Bloom.Deployment.Steps.Probation do
     end
   end
 
-  defp again(context, deadline), do: receive(after: (@pause_ms -> watching(context, deadline, nil)))
+  defp again(context, deadline) do
+    receive after: (@pause_ms -> watching(context, deadline, start_monitor(context)))
+  end
+
+  defp start_monitor(context) do
+    with {:ok, ref} <- SafetyMonitor.start(version: context.version, baseline: context.facts[:baseline]) do
+      {ref, Process.monitor(SafetyMonitor)}
+    end
+  end
 
   defp left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
 end
