@@ -35,7 +35,9 @@ defmodule Bloom.LifecycleManagerTest do
   defp statuses, do: [{"1.2.0", :permanent}, {"1.1.0", :old}, {"1.0.0", :old}]
 
   defp many(path, count) do
-    FakeRoot.make(path, [release("1.#{count}.0", :permanent) | for(n <- (count - 1)..1, do: release("1.#{n}.0", :old))])
+    FakeRoot.make(path, [
+      release("1.#{count}.0", :permanent) | for(n <- (count - 1)..1//-1, do: release("1.#{n}.0", :old))
+    ])
   end
 
   defp there?(path, name), do: File.exists?(Path.join(path, name))
