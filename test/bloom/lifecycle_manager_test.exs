@@ -35,7 +35,9 @@ defmodule Bloom.LifecycleManagerTest do
   defp statuses, do: [{"1.2.0", :permanent}, {"1.1.0", :old}, {"1.0.0", :old}]
 
   defp many(path, count) do
-    FakeRoot.make(path, [release("1.#{count}.0", :permanent) | for(n <- (count - 1)..1, do: release("1.#{n}.0", :old))])
+    FakeRoot.make(path, [
+      release("1.#{count}.0", :permanent) | for(n <- (count - 1)..1//-1, do: release("1.#{n}.0", :old))
+    ])
   end
 
   defp there?(path, name), do: File.exists?(Path.join(path, name))
@@ -280,7 +282,6 @@ defmodule Bloom.LifecycleManagerTest do
     end
 
     test "leaves a release that somebody has put there, with its libraries", %{path: path} do
-      put_option(:release_retention_count, 1)
       by_hand = {"0.9.0", ["garden-0.9.0+d.0123456789ab"], nil, []}
       root = FakeRoot.make(path, [release("1.2.0", :permanent), by_hand])
       assert {:ok, %{removed: [], directories: [], kept: kept}} = LifecycleManager.cleanup(root, [])
@@ -294,6 +295,7 @@ defmodule Bloom.LifecycleManagerTest do
       File.ln_s!("/", Path.join(path, "lib/linked-1.0+d.0123456789ab"))
       File.mkdir_p!(Path.join(path, "erts-1.0"))
 
+      assert {:ok, %{directories: ["lib/garden-1.0.0", "releases/1.0.0"]}} = LifecycleManager.remove(root, "1.0.0")
       assert {:ok, %{directories: directories}} = LifecycleManager.cleanup(root, [])
       assert directories == ["lib/bees-0.1.0+linux.d.0123456789ab", "lib/garden-0.9.0+d.0123456789ab"]
       for name <- ~w(lib/kernel-7.0 lib/mine lib/tool-1.0+d.short erts-1.0), do: assert(there?(path, name), name)
@@ -341,6 +343,19 @@ defmodule Bloom.LifecycleManagerTest do
       FakeRoot.make(path, [release("1.2.0", :permanent), release("1.1.0", :old), again])
       assert {:ok, %{directories: []}} = LifecycleManager.cleanup(root, [])
       assert there?(path, "lib/garden-1.0.0")
+    end
+
+    test "that failed half-way has left a note of what is left", %{path: path} do
+      root = three(path)
+      FakeRoot.write(path, "releases/.staging-removed", "in the way")
+      assert {:error, %Error{message: message}} = LifecycleManager.remove(root, "1.0.0")
+      assert message =~ ".staging-removed"
+      assert there?(path, "lib/garden-1.0.0") and there?(path, "releases/1.0.0")
+      assert FakeRoot.listed(path) == ["1.2.0", "1.1.0"]
+
+      File.rm!(Path.join(path, "releases/.staging-removed"))
+      assert {:ok, %{directories: ["lib/garden-1.0.0", "releases/1.0.0"]}} = LifecycleManager.cleanup(root, [])
+      refute there?(path, "lib/garden-1.0.0") or there?(path, "releases/1.0.0")
     end
 
     test "whose note cannot be written removes nothing", %{path: path} do

@@ -117,6 +117,34 @@ defmodule Bloom.Integration.LifecycleTest do
     assert :ok = switch(node, "1.1.0")
   end
 
+  test "kill -9 during a removal leaves the release whole or nothing of it", %{node: node, root: root} do
+    :ok = install(node, "1.1.0")
+    {:ok, %{directories: directories}} = remove(node, "1.1.0", dry_run: true)
+    there? = fn name -> File.exists?(Path.join(root, name)) end
+
+    moments = [
+      fn -> there?.("releases/.bloom-removing") end,
+      fn -> not String.contains?(File.read!(Path.join(root, "releases/RELEASES")), "1.1.0") end,
+      fn -> not there?.("releases/1.1.0") end,
+      fn -> not there?.(List.first(directories)) end
+    ]
+
+    Enum.reduce(moments, node, fn moment, node ->
+      if "1.1.0" not in versions(node), do: :ok = install(node, "1.1.0")
+      remover = spawn(fn -> remove(node, "1.1.0") end)
+      Stream.repeatedly(fn -> moment.() or not Process.alive?(remover) end) |> Enum.find(& &1)
+      Process.exit(remover, :kill)
+      node = reboot(node, root)
+
+      registered = "1.1.0" in versions(node)
+      for directory <- directories, do: assert(there?.(directory) == registered, "#{directory}, #{registered}")
+      refute there?.("releases/.bloom-removing") and not registered
+      assert Node.get(node, "/version") == "1.0.0"
+      assert Node.rpc(node, Bloom, :status, []) == :idle
+      node
+    end)
+  end
+
   @tag env: [{"GARDEN_PROBATION_MS", "60000"}]
   test "nothing is removed beside a deployment", %{node: node, root: root} do
     for version <- ["1.1.0", "1.1.1"], do: :ok = install(node, version)
