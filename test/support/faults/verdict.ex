@@ -245,25 +245,34 @@ defmodule Bloom.Test.Faults.Verdict do
     next = Scenario.next(scenario, Node.get(node, "/version"))
     starts = Node.starts(node)
 
-    with :ok <- install(node, next),
-         :ok <- Scenario.call(node, Scenario.switch(next)) do
-      for text <- of(node, site, [next]), do: "after a good deployment: #{text}"
-    else
-      {:ok, :restarting} when restarts > 0 ->
-        :ok = Node.await_start(node, starts + 1)
-        lost = for text <- of(node, site, [scenario.from, scenario.to]), do: "after settling by a restart: #{text}"
-        lost ++ good_deployment(node, site, scenario, restarts - 1)
+    case switch(node, next) do
+      :ok ->
+        for text <- of(node, site, [next]), do: "after a good deployment: #{text}"
 
-      other ->
-        ["a good deployment of #{next} afterwards fails: #{inspect(other)}"]
+      {:error, text} ->
+        if restarts > 0 and text =~ "by a restart: try again when the node is back",
+          do: again_after_restart(node, site, scenario, starts),
+          else: ["a good deployment of #{next} afterwards fails: #{text}"]
     end
   catch
     kind, reason -> ["a good deployment afterwards fails: #{Exception.format_banner(kind, reason)}"]
   end
 
+  defp again_after_restart(node, site, scenario, starts) do
+    :ok = Node.await_start(node, starts + 1)
+    lost = for text <- of(node, site, [scenario.from, scenario.to]), do: "after settling by a restart: #{text}"
+    lost ++ good_deployment(node, site, scenario, 0)
+  end
+
   # An interrupted installation may have come to its end or not.
-  defp install(node, version) do
-    listed = Node.rpc(node, Bloom.ReleaseManager, :list_releases, [])
-    if Enum.any?(listed, &(&1.version == version)), do: :ok, else: Scenario.call(node, {:install_release, [version]})
+  defp switch(node, version) do
+    case Scenario.call(node, Scenario.switch(version)) do
+      {:error, "Release not found" <> _rest} ->
+        with :ok <- Scenario.call(node, {:install_release, [version]}),
+             do: Scenario.call(node, Scenario.switch(version))
+
+      answer ->
+        answer
+    end
   end
 end
