@@ -5,7 +5,7 @@ defmodule Bloom.Faults.Command do
   alias Bloom.Test.Node
 
   @kinds %{"kill" => :kill, "power" => :power, "process" => :process, "disk" => :disk}
-  @points 600
+  @points 400
 
   def main(args, dir) do
     {opts, names} = OptionParser.parse!(args, strict: [points: :integer, only: :keep, at: :keep])
