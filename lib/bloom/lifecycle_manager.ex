@@ -68,7 +68,7 @@ defmodule Bloom.LifecycleManager do
         Deployment.alone(:cleanup, &cleanup(&1, opts))
       end
 
-    with {:error, error} <- result, do: {:error, Error.to_message(error)}
+    in_words(result)
   end
 
   @doc "`cleanup/1` of a root in which nothing is deployed meanwhile."
@@ -105,7 +105,7 @@ defmodule Bloom.LifecycleManager do
   @spec auto_cleanup(Root.t()) :: :ok
   def auto_cleanup(%Root{} = root) do
     if Config.get(:auto_cleanup_enabled), do: log_failure(cleanup(root, []))
-    log_failure(disk_usage(root.path))
+    log_failure(look_at_disk(root.path))
   catch
     kind, reason -> Logger.warning("Bloom could not clean up: #{Exception.format(kind, reason, __STACKTRACE__)}")
   end
@@ -115,8 +115,10 @@ defmodule Bloom.LifecycleManager do
 
   What only the superuser may still write counts as used.
   """
-  @spec disk_usage(Path.t()) :: {:ok, disk_usage()} | {:error, Error.t()}
-  def disk_usage(path \\ Root.path()) do
+  @spec disk_usage(Path.t()) :: {:ok, disk_usage()} | {:error, String.t()}
+  def disk_usage(path \\ Root.path()), do: in_words(look_at_disk(path))
+
+  defp look_at_disk(path) do
     with {:ok, %{total: total, free: free}} <- Native.disk_space(path) do
       used = if total == 0, do: 0.0, else: Float.round((total - free) * 100 / total, 1)
       above = used >= Config.get(:disk_space_warning_threshold)
@@ -190,6 +192,8 @@ defmodule Bloom.LifecycleManager do
         "#{megabytes(report.freed_bytes)} MB"
     )
   end
+
+  defp in_words(result), do: with({:error, error} <- result, do: {:error, Error.to_message(error)})
 
   defp log_failure({:ok, _done}), do: :ok
   defp log_failure({:error, error}), do: Logger.warning("Bloom could not clean up: #{Error.to_message(error)}")

@@ -3,19 +3,32 @@ defmodule Bloom.RollbackTarget do
 
   alias Bloom.{Config, Error, Metadata}
 
+  @type releases :: [%{:version => String.t(), :status => atom() | nil, optional(atom()) => term()}]
+
   @doc """
   The release that ran before `running`.
 
   The history knows. Without one, as before the first switch with it, the order of registration does: `releases` are
   listed with what was registered later first, as `Bloom.ReleaseHandler.releases/0` does.
   """
-  @spec fetch(String.t(), [%{:version => String.t(), :status => atom(), optional(atom()) => term()}]) ::
-          {:ok, String.t()} | {:error, Error.t()}
+  @spec fetch(String.t(), releases()) :: {:ok, String.t()} | {:error, Error.t()}
   def fetch(running, releases) do
     with false <- Config.get(:skip_file_checks), {:ok, version} <- Metadata.get_rollback_target() do
-      {:ok, version}
+      installed(version, releases)
     else
       _no_history -> registered_before(running, releases)
+    end
+  end
+
+  # One that ran long ago may have been removed since.
+  defp installed(version, releases) do
+    if Enum.any?(releases, &(&1.version == version and &1.status != nil)) do
+      {:ok, version}
+    else
+      {:error,
+       Error.new(:no_rollback_target, "release #{version}, which a rollback would go back to, has been removed",
+         suggestions: ["install it again, or switch to another release by its version"]
+       )}
     end
   end
 
