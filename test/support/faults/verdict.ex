@@ -244,6 +244,8 @@ defmodule Bloom.Test.Faults.Verdict do
   def good_deployment(node, site, scenario, restarts \\ 1) do
     next = Scenario.next(scenario, Node.get(node, "/version"))
     starts = Node.starts(node)
+    # It is not this one's probation that is looked at.
+    Node.rpc(node, Application, :put_env, [:bloom, :probation_ms, 100])
 
     case switch(node, next) do
       :ok ->
