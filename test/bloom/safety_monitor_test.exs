@@ -183,6 +183,8 @@ defmodule Bloom.SafetyMonitorTest do
       in_a_small_vm("""
       Application.put_env(:bloom, :response_probes, one: {:erlang, :self, []})
       {:ok, _apps} = Application.ensure_all_started(:bloom)
+      # As in a release: loading a native library later takes a process.
+      for module <- Application.spec(:bloom, :modules), do: {:module, _} = Code.ensure_loaded(module)
       monitor = Process.whereis(Bloom.SafetyMonitor)
       now = &Bloom.SafetyMonitor.ErrorCounter.now/0
       wait = fn wait, until -> if now.() < until, do: receive(after: (50 -> wait.(wait, until))) end
