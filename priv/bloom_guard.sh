@@ -16,15 +16,23 @@ bloom_watch() {
   (sh "$REL_VSN_DIR/bloom_watchdog.sh" "$@" </dev/null >/dev/null 2>&1 &)
 }
 
+bloom_tell() {
+  bloom_asked=$1
+  [ -z "$bloom_child" ] || kill -s "$1" "$bloom_child" 2>/dev/null || true
+}
+
 # Nothing inside a container can kill its first process, so a trial must not be it. This shell stays in its place.
 bloom_boot_below() {
+  # Before the child is there, or a signal meanwhile would be lost: the kernel drops what its first process does not handle.
+  bloom_child='' bloom_asked=''
+  trap 'bloom_tell TERM' TERM INT QUIT HUP
+  trap 'bloom_tell USR1' USR1
   exec 3<&0
   RELEASE_VSN="$bloom_vsn" sh "$0" "$@" <&3 3<&- &
   bloom_child=$!
   exec 3<&-
+  [ -z "$bloom_asked" ] || bloom_tell "$bloom_asked"
   bloom_watch "$bloom_child" "$bloom_seconds" "$bloom_booted" "$bloom_vsn $bloom_child"
-  trap 'kill -TERM "$bloom_child" 2>/dev/null' TERM INT QUIT HUP
-  trap 'kill -USR1 "$bloom_child" 2>/dev/null' USR1
   bloom_status=0
   wait "$bloom_child" || bloom_status=$?
   # A signal ends the wait, not the VM.
