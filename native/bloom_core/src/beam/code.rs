@@ -79,9 +79,11 @@ fn value(code: &[u8]) -> Option<(usize, &[u8])> {
     if first & 0b1_0000 == 0 {
         return Some((usize::from(first >> 5) << 8 | usize::from(*code.get(1)?), code.get(2..)?));
     }
-    // Two to eight bytes follow, or nine and more, whose count is a value of its own.
+    // Two to eight bytes follow, or nine and more, whose count is a value of its own. That one is never so long again:
+    // following it anyway would take a call for each byte of a hostile chunk.
     let (length, rest) = match usize::from(first >> 5) {
-        7 => value(&code[1..]).map(|(length, rest)| (length + 9, rest))?,
+        7 if code.get(1)? >> 5 == 7 && code[1] & 0b1_1000 == 0b1_1000 => return None,
+        7 => value(&code[1..]).and_then(|(length, rest)| Some((length.checked_add(9)?, rest)))?,
         length => (length + 2, &code[1..]),
     };
     let bytes = rest.get(..length)?;

@@ -59,6 +59,15 @@ fn damage_is_an_error_and_never_a_panic() {
 }
 
 #[test]
+fn sizes_of_operands_that_no_compiler_writes_have_no_on_load() {
+    let nested = [&[0, 0, 0, 0, 1][..], &vec![0xf8; 4 << 20]].concat();
+    let largest = [&[0, 0, 0, 0, 1, 0xf8, 0b1101_1000][..], &[0xff; 64]].concat();
+    for code in [nested, largest] {
+        assert!(!code::has_on_load(&code));
+    }
+}
+
+#[test]
 fn tables_longer_than_memory_should_hold_are_refused() {
     let error = |chunks: &[([u8; 4], &[u8])]| Beam::parse(&beam(chunks)).unwrap().details().unwrap_err().to_string();
     let rows = tables::MAX_ROWS + 1;
