@@ -161,7 +161,7 @@ defmodule Bloom.Deployment do
 
   def handle_call(:cancel, from, state) do
     case Status.get() do
-      %{stage: stage} when stage in [:commit, :undo, :remove, :cleanup, :recover, :restarting] ->
+      %{stage: stage} when stage in [:commit, :revert, :undo, :remove, :cleanup, :recover, :restarting] ->
         {:reply, {:error, not_cancellable(Status.get())}, state}
 
       _cancellable ->

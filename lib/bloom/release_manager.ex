@@ -53,7 +53,7 @@ defmodule Bloom.ReleaseManager do
   def rollback_release(opts \\ []) do
     case Deployment.status() do
       %{stage: :probation} -> take_back(opts)
-      %{stage: :commit} -> roll_back_after_commit(opts)
+      %{stage: stage} when stage in [:commit, :revert] -> roll_back_after_commit(opts)
       _idle_or_refused -> roll_back(opts)
     end
   end

@@ -10,11 +10,12 @@ defmodule Bloom.Deployment.Context do
   alias Bloom.Deployment.Rehearse
 
   @enforce_keys [:operation, :version, :root]
-  defstruct [:id, :operation, :version, :root, :plan, :rehearsed, :before, opts: [], facts: %{}, watch: %{}]
+  defstruct [:id, :operation, :version, :root, :plan, :rehearsed, :before, opts: [], facts: %{}, repos: [], watch: %{}]
 
   @typedoc """
   `root.running` is the version that ran when the deployment began, `version` the one that it is about. `opts` are
-  the caller's, `watch` is what long work passes on to `Bloom.Native`.
+  the caller's, `repos` the databases that it may migrate (with secrets, so never in `facts`), `watch` is what long work
+  passes on to `Bloom.Native`.
   """
   @type t :: %__MODULE__{
           id: pos_integer() | nil,
@@ -26,6 +27,7 @@ defmodule Bloom.Deployment.Context do
           before: Bloom.AppEnv.snapshot() | nil,
           opts: keyword(),
           facts: map(),
+          repos: [Bloom.MigrationTracker.repo_info()],
           watch: map()
         }
 
@@ -52,6 +54,16 @@ defmodule Bloom.Deployment.Context do
     context = put_facts(context, facts)
     with :ok <- Metadata.update_deployment(context.id, %{facts: context.facts}), do: {:ok, context}
   end
+
+  @doc "Adds something that whoever reads the history has to know, whatever comes of the deployment."
+  @spec note(t(), String.t()) :: t()
+  def note(%__MODULE__{facts: facts} = context, text), do: put_facts(context, %{notes: notes(facts) ++ [text]})
+
+  @doc "The notes of a deployment as one text, or `nil`."
+  @spec notes_text(t()) :: String.t() | nil
+  def notes_text(%__MODULE__{facts: facts}), do: if(notes(facts) != [], do: Enum.join(notes(facts), "; "))
+
+  defp notes(facts), do: Map.get(facts, :notes, [])
 
   @doc "Which switch this is: while the node runs, or by a restart of the VM."
   @spec mode(t()) :: :hot | :restart | nil

@@ -2,7 +2,7 @@ defmodule Bloom.Deployment.Recovery do
   @moduledoc """
   Settles a deployment that was left unfinished: the VM ended, or the process that walked was killed.
 
-  The journal says which steps had started, the node itself what there is of them. A deployment whose last step had
+  The journal says which steps had started, the node itself what there is of them. A deployment whose decisive step had
   taken effect is finished, a release on trial goes on to its probation, everything else is undone.
   """
 
@@ -63,11 +63,11 @@ defmodule Bloom.Deployment.Recovery do
   @spec settle({Context.t(), [map()]}) :: Walk.result()
   def settle({context, journal} = unfinished) do
     started = started(context, journal, :run)
-    final = context.operation |> Steps.of() |> List.last()
+    decisive = Steps.decisive(context.operation)
 
     cond do
-      final in started and final.happened?(context) ->
-        Walk.forward([final], context, [])
+      decisive in started and decisive.happened?(context) ->
+        Walk.forward(context.operation |> Steps.of() |> Enum.drop_while(&(&1 != decisive)), context, [])
 
       goes_on?(unfinished) ->
         {done, rest} = context.operation |> Steps.of() |> Enum.split_while(&(&1 != Steps.Probation))

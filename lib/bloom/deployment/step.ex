@@ -12,6 +12,9 @@ defmodule Bloom.Deployment.Step do
   @doc "The step's name in the journal, in `Bloom.status/0` and in logs."
   @callback name() :: atom()
 
+  @doc "Whether there is anything to do for this deployment; a step that is not needed is not in the journal either."
+  @callback needed?(Context.t()) :: boolean()
+
   @doc """
   Does the step. `{:restarting, context}` says that it goes on in the next life of the VM, which is about to end;
   `{:handover, context}` that it is done, and that the next step is for a process that runs Bloom's new code only.
@@ -25,13 +28,19 @@ defmodule Bloom.Deployment.Step do
   """
   @callback happened?(Context.t()) :: boolean()
 
-  @doc "Undoes the step, also when it was left half-way, or undone half-way."
-  @callback undo(Context.t()) :: :ok | :restarting | {:error, Error.t()}
+  @doc """
+  Undoes the step, also when it was left half-way, or undone half-way. `{:ok, context}` where the history has to know
+  something of it.
+  """
+  @callback undo(Context.t()) :: :ok | {:ok, Context.t()} | :restarting | {:error, Error.t()}
 
-  @doc "`use Bloom.Deployment.Step` makes a step that changes nothing outside of the walk, so that there is nothing to undo."
+  @doc "`use Bloom.Deployment.Step` makes a step that every deployment needs and that changes nothing outside of the walk."
   defmacro __using__(_opts) do
     quote do
       @behaviour Bloom.Deployment.Step
+
+      @impl true
+      def needed?(_context), do: true
 
       @impl true
       def happened?(_context), do: false
@@ -39,7 +48,7 @@ defmodule Bloom.Deployment.Step do
       @impl true
       def undo(_context), do: :ok
 
-      defoverridable happened?: 1, undo: 1
+      defoverridable needed?: 1, happened?: 1, undo: 1
     end
   end
 end

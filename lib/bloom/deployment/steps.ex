@@ -17,6 +17,13 @@ defmodule Bloom.Deployment.Steps do
   defp steps(operation) when operation in [:switch, :rollback], do: @switch
   defp steps(:remove), do: [Remove]
 
+  @doc "The step from which on a deployment is finished, whatever happens, and no longer undone."
+  @spec decisive(Bloom.Deployment.operation()) :: module()
+  def decisive(operation) do
+    steps = of(operation)
+    if Commit in steps, do: Commit, else: List.last(steps)
+  end
+
   @doc "The outcome of a deployment that went through."
   @spec outcome(Bloom.Deployment.operation()) :: :installed | :committed | :removed
   def outcome(:install), do: :installed

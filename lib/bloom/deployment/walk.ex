@@ -35,17 +35,15 @@ defmodule Bloom.Deployment.Walk do
   @doc "Goes on with `steps`, after `done` (latest first) have been done."
   @spec forward([module()], Context.t(), [module()]) :: result()
   def forward([], context, _done) do
-    outcome = Steps.outcome(context.operation)
-    finish(context, outcome, nil)
-    Logger.info("Bloom: #{context.operation} of release #{context.version} ended: #{outcome}")
-    # Only now does the history know what a rollback goes back to.
-    if outcome == :committed and not Config.get(:skip_file_checks),
-      do: LifecycleManager.auto_cleanup(%{context.root | running: context.version})
-
+    ended(context, Context.notes_text(context))
     :ok
   end
 
   def forward([step | rest], context, done) do
+    if step.needed?(context), do: walk(step, rest, context, done), else: forward(rest, context, done)
+  end
+
+  defp walk(step, rest, context, done) do
     Status.stage(step.name())
 
     with :ok <- not_cancelled(),
@@ -62,19 +60,42 @@ defmodule Bloom.Deployment.Walk do
 
         {:error, error, context} ->
           journal(Metadata.finish_step(entry, {:error, error.message}, context.facts))
-          back([step | done], context, error)
+          if decided?(context, done), do: stay(context, error), else: back([step | done], context, error)
       end
     else
-      {:error, error} -> back(done, context, error)
+      {:error, error} -> if decided?(context, done), do: stay(context, error), else: back(done, context, error)
     end
   end
 
-  # After the last step there is nothing to go back for: whoever comes next finds it done.
+  # After the last step, or the decisive one, there is no going back: whoever comes next finds it done.
   defp end_step(step, rest, context, done, entry) do
-    case Metadata.finish_step(entry, :ok, context.facts) do
-      {:error, error} when rest != [] -> back([step | done], context, error)
-      result -> journal(result) && forward(rest, context, [step | done])
+    done = [step | done]
+    result = Metadata.finish_step(entry, :ok, context.facts)
+
+    if result == :ok or rest == [] or decided?(context, done) do
+      journal(result)
+      forward(rest, context, done)
+    else
+      {:error, error} = result
+      back(done, context, error)
     end
+  end
+
+  defp decided?(context, done), do: Steps.decisive(context.operation) in done
+
+  defp stay(context, error) do
+    Logger.error("Bloom: #{Error.to_message(error)}")
+    ended(context, Enum.join([error.message | List.wrap(Context.notes_text(context))], "; "))
+    {:error, error}
+  end
+
+  defp ended(context, reason) do
+    outcome = Steps.outcome(context.operation)
+    finish(context, outcome, reason)
+    Logger.info("Bloom: #{context.operation} of release #{context.version} ended: #{outcome}")
+    # Only now does the history know what a rollback goes back to.
+    if outcome == :committed and not Config.get(:skip_file_checks),
+      do: LifecycleManager.auto_cleanup(%{context.root | running: context.version})
   end
 
   defp hand_over(step, context, done, entry) do
@@ -91,10 +112,10 @@ defmodule Bloom.Deployment.Walk do
     Logger.error("Bloom: #{context.operation} of release #{context.version} is undone: #{error.message}")
 
     case undo(steps, context, []) do
-      {:ok, undone} ->
+      {:ok, undone, context} ->
         # What ended the VM took the switch back with it.
         switched = if error.code == :interrupted, do: steps, else: undone
-        error = told(error, Steps.Switch in switched, context)
+        error = error |> told(Steps.Switch in switched, context) |> noted(context)
         finish(context, outcome(error), error.message)
         {:error, error}
 
@@ -109,11 +130,11 @@ defmodule Bloom.Deployment.Walk do
     end
   end
 
-  defp undo([], _context, undone), do: {:ok, undone}
+  defp undo([], context, undone), do: {:ok, undone, context}
 
   defp undo([step | rest], context, undone) do
     with true <- guarded(step, :happened?, context),
-         :ok <- undo_step(step, context) do
+         {:ok, context} <- undo_step(step, context) do
       undo(rest, context, [step | undone])
     else
       false -> undo(rest, context, undone)
@@ -124,11 +145,11 @@ defmodule Bloom.Deployment.Walk do
 
   defp undo_step(step, context) do
     entry = Metadata.start_step(context.id, step.name(), :undo)
-    result = guarded(step, :undo, context)
+    result = with :ok <- guarded(step, :undo, context), do: {:ok, context}
 
     with {:ok, entry} <- entry do
       case result do
-        :ok -> journal(Metadata.finish_step(entry, :ok, nil))
+        {:ok, context} -> journal(Metadata.finish_step(entry, :ok, context.facts))
         {:error, error, _context} -> journal(Metadata.finish_step(entry, {:error, error.message}, nil))
         :restarting -> :ok
       end
@@ -166,6 +187,13 @@ defmodule Bloom.Deployment.Walk do
 
   defp told(error, false, _context), do: error
 
+  defp noted(error, context) do
+    case Context.notes_text(context) do
+      nil -> error
+      text -> %{error | message: "#{error.message}; #{text}"}
+    end
+  end
+
   defp outcome(%Error{code: :cancelled}), do: :cancelled
   defp outcome(%Error{code: :taken_back}), do: :taken_back
   defp outcome(_error), do: :failed
@@ -175,7 +203,7 @@ defmodule Bloom.Deployment.Walk do
       :take_back_failed,
       "#{context.operation} of release #{context.version} failed (#{error.message}) and could not be undone: " <>
         undo_error.message,
-      suggestions: ["restart the node: #{context.root.running} is still permanent and boots"]
+      suggestions: undo_error.suggestions ++ ["restart the node: #{context.root.running} is still permanent and boots"]
     )
   end
 

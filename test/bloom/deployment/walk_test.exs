@@ -16,6 +16,9 @@ defmodule Bloom.Deployment.WalkTest do
       def name, do: @name
 
       @impl true
+      def needed?(context), do: {{@name, :needed?}, false} not in context.opts
+
+      @impl true
       def run(context), do: Bloom.Deployment.WalkTest.act(@name, :run, context, {:ok, context})
 
       @impl true
@@ -140,6 +143,46 @@ defmodule Bloom.Deployment.WalkTest do
     assert {:error, %Error{code: :take_back_failed, message: message}} = result
     assert message =~ "blind"
     refute {:first, :undo} in asked()
+  end
+
+  test "a step that is not needed leaves no trace", %{context: context} do
+    assert {:ok, _log} = walk(context, [{{:second, :needed?}, false}])
+    assert journal(context.id) == {:installed, [{:first, :run, :ok}, {:third, :run, :ok}]}
+  end
+
+  test "what the undoing of a step notes stands in the history and in the error", %{context: context} do
+    note = fn context -> {:ok, Context.note(context, "3 rows were lost")} end
+    {result, _log} = walk(context, [{{:third, :run}, failure()}, {{:second, :undo}, note}])
+    assert {:error, %Error{code: :full, message: "no room; 3 rows were lost"}} = result
+    {:ok, [deployment | _]} = Metadata.get_deployment_history()
+    assert %{reason: "no room; 3 rows were lost", facts: %{notes: ["3 rows were lost"]}} = deployment
+  end
+
+  test "what a step notes on the way stands in the history of a deployment that went through", %{context: context} do
+    walk(context, [{{:second, :run}, fn context -> {:ok, Context.note(context, "without a backup")} end}])
+    {:ok, [deployment | _]} = Metadata.get_deployment_history()
+    assert %{outcome: :installed, reason: "without a backup"} = deployment
+  end
+
+  defmodule Failing do
+    use Bloom.Deployment.Step
+
+    @impl true
+    def name, do: :failing
+
+    @impl true
+    def run(_context), do: {:error, Error.new(:late, "too late")}
+  end
+
+  test "after the decisive step a failure is told, and nothing is undone", %{context: context} do
+    decisive = Bloom.Deployment.Steps.decisive(:install)
+    {result, log} = with_log(fn -> Walk.forward([Failing], context, [decisive, First]) end)
+    assert {:error, %Error{code: :late}} = result
+    assert log =~ "too late"
+    assert asked() == []
+    assert {:installed, [{:failing, :run, {:error, "too late"}}]} = journal(context.id)
+    {:ok, [deployment | _]} = Metadata.get_deployment_history()
+    assert deployment.reason == "too late"
   end
 
   test "facts that a step keeps are in the journal", %{context: context} do
