@@ -7,6 +7,7 @@ defmodule Bloom.Plan do
   """
 
   alias Bloom.{Error, Native, Relup, Root}
+  alias Bloom.MigrationTracker.Warnings
 
   @typedoc "`:hot` while the node runs, `:restart` needs a restart of the VM, `:refuse` cannot be had at all."
   @type decision :: :hot | :restart | :refuse
@@ -87,7 +88,7 @@ defmodule Bloom.Plan do
          target: target,
          decision: native.decision,
          reasons: native.reasons,
-         warnings: native.warnings,
+         warnings: native.warnings ++ Warnings.of_plan(root.path, native.applications),
          applications: native.applications,
          protocols: native.protocols,
          target_modules: Map.new(native.target_modules)
