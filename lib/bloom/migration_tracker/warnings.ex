@@ -113,7 +113,7 @@ defmodule Bloom.MigrationTracker.Warnings do
   # Everything but the way down; `table` is the one that is being altered.
   defp found({"def", _meta, [{"down", _down_meta, _args} | _body]}, _table), do: []
 
-  defp found({"alter", _meta, [{"table", _table_meta, [name | _opts]}, [do: block]]}, _table),
+  defp found({"alter", _meta, [{"table", _table_meta, [name | _opts]}, [{_do, block}]]}, _table),
     do: found(block, name(name))
 
   defp found({"drop" <> _if_exists, meta, [{"table", _table_meta, [name | _opts]} | _drop_opts]}, _table),

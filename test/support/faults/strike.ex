@@ -39,6 +39,8 @@ defmodule Bloom.Test.Faults.Strike do
       trial? = File.exists?(Path.join(root, "releases/.bloom-trial.booted"))
       :ok = if trial?, do: Node.await_start(node, starts + 1), else: Node.kill(node)
     else
+      # The next start would come to the place that this life did not reach, and nobody would be there to kill it.
+      Interposer.disarm(interposer)
       :ok = Node.kill(node)
     end
 
