@@ -6,7 +6,7 @@ defmodule Bloom.Config do
   `validate!/0` runs when Bloom starts and refuses a wrong value with the option's name.
   """
 
-  @schema [
+  @general [
     app_name: [
       type: {:or, [:atom, :string]},
       default: nil,
@@ -175,6 +175,8 @@ defmodule Bloom.Config do
     ]
   ]
 
+  @schema @general ++ Bloom.Config.Database.schema()
+
   @doc "The schema: a keyword list of options with `:type`, `:default` and `:doc`."
   @spec schema() :: keyword()
   def schema, do: @schema
@@ -247,6 +249,7 @@ defmodule Bloom.Config do
   defp valid?(:mfa, _value), do: false
   defp valid?(:ratio, value), do: is_number(value) and value > 0 and value <= 1
   defp valid?(:percent, value), do: is_number(value) and value > 0 and value <= 100
+  defp valid?({:in, values}, value), do: value in values
   defp valid?({:list, type}, value), do: is_list(value) and Enum.all?(value, &valid?(type, &1))
   defp valid?({:custom, module, function, _what}, value), do: apply(module, function, [value])
 
@@ -261,6 +264,7 @@ defmodule Bloom.Config do
   defp describe(:mfa), do: "{module, function, arguments}"
   defp describe(:ratio), do: "a number above 0 and up to 1"
   defp describe(:percent), do: "a percentage above 0 and up to 100"
+  defp describe({:in, values}), do: "one of " <> inspect(values)
   defp describe({:list, :atom}), do: "a list of atoms"
   defp describe({:custom, _module, _function, what}), do: what
 end

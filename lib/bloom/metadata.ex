@@ -114,15 +114,20 @@ defmodule Bloom.Metadata do
   @spec save_migration_info(String.t(), map()) :: :ok | {:error, Error.t()}
   def save_migration_info(version, info), do: Records.save("migrations", version, info)
 
-  @doc "What was saved last of the backups of a version."
+  @doc "What was saved last of the backups of a version. One whose `:directory` is gone is none any more."
   @spec get_backup_info(String.t()) :: {:ok, map()} | {:error, String.t()}
   def get_backup_info(version) do
-    case Records.all("backups", version) do
-      {:ok, [latest | _older]} -> {:ok, latest}
-      {:ok, []} -> {:error, "There is no backup of version #{version}"}
-      {:error, error} -> in_words({:error, error})
+    with {:ok, saved} <- in_words(Records.all("backups", version)) do
+      case Enum.find(saved, &there?/1) do
+        nil when saved == [] -> {:error, "There is no backup of version #{version}"}
+        nil -> {:error, "There is no backup of version #{version} any more: it was removed"}
+        latest -> {:ok, latest}
+      end
     end
   end
+
+  defp there?(%{directory: directory}), do: File.dir?(directory)
+  defp there?(_info), do: true
 
   @doc "Saves what is to be known of a backup made for a version, beside what was saved before."
   @spec save_backup_info(String.t(), map()) :: :ok | {:error, Error.t()}

@@ -176,9 +176,9 @@ defmodule Bloom.Native do
   @spec disk_space(Path.t()) :: {:ok, %{total: non_neg_integer(), free: non_neg_integer()}} | {:error, Error.t()}
   def disk_space(path), do: path |> Path.expand() |> nif_disk_space() |> result()
 
-  @doc "Makes a token for `cancel/1`."
-  @spec cancel_token() :: {:ok, token()} | {:error, Error.t()}
-  def cancel_token, do: nif_cancel_token() |> result()
+  @doc "Makes a token for `cancel/1`; one that is part of a `whole` is cancelled with it."
+  @spec cancel_token(token() | nil) :: {:ok, token()} | {:error, Error.t()}
+  def cancel_token(whole \\ nil), do: whole |> nif_cancel_token() |> result()
 
   @doc "Stops the operations that were given the token, now and in future."
   @spec cancel(token()) :: :ok | {:error, Error.t()}
@@ -232,7 +232,7 @@ defmodule Bloom.Native do
   @doc false
   def nif_store_close(_store), do: not_loaded()
   @doc false
-  def nif_cancel_token, do: not_loaded()
+  def nif_cancel_token(_whole), do: not_loaded()
   @doc false
   def nif_cancel(_token), do: not_loaded()
 

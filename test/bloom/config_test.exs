@@ -30,7 +30,17 @@ defmodule Bloom.ConfigTest do
         {:old_code_timeout_ms, 0, -1},
         {:rehearsal, false, nil},
         {:rehearsal_timeout_ms, 1, 1.5},
-        {:include_error_suggestions, false, 0}
+        {:include_error_suggestions, false, 0},
+        {:database_backup_enabled, false, nil},
+        {:database_backup_required, false, "no"},
+        {:require_backup_for_migrations, false, 0},
+        {:database_backup_backend, Bloom.DatabaseBackup.SQLite, "sqlite"},
+        {:database_backup_directory, "/opt/backups", :backups},
+        {:database_backup_retention_count, 1, 0},
+        {:database_backup_timeout_ms, 1, 0},
+        {:database_backup_compression, :gzip, :lz4},
+        {:database_backup_restore_check_max_mb, 0, -1},
+        {:min_backup_space_mb, 0, -1}
       ] do
     test "#{option} takes #{inspect(good)} and refuses #{inspect(bad)} by name" do
       assert :ok = Config.validate(unquote(option), unquote(Macro.escape(good)))

@@ -10,8 +10,9 @@ pub struct Token(pub Cancel);
 impl Resource for Token {}
 
 #[rustler::nif(name = "nif_cancel_token")]
-fn cancel_token() -> (Atom, ResourceArc<Token>) {
-    (ok(), ResourceArc::new(Token(Cancel::default())))
+fn cancel_token(whole: Option<ResourceArc<Token>>) -> (Atom, ResourceArc<Token>) {
+    let cancel = whole.map_or_else(Cancel::default, |whole| whole.0.part());
+    (ok(), ResourceArc::new(Token(cancel)))
 }
 
 #[rustler::nif(name = "nif_cancel")]

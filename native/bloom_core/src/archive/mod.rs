@@ -64,18 +64,30 @@ pub struct Expect {
 
 /// A request to stop, shared with whoever may ask for it.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<Request>);
+
+#[derive(Debug, Default)]
+struct Request {
+    asked: AtomicBool,
+    parent: Option<Cancel>,
+}
 
 impl Cancel {
+    /// A part of an operation: stopped with the whole, and on its own.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self(Arc::new(Request { asked: AtomicBool::default(), parent: Some(self.clone()) }))
+    }
+
     /// Asks the operation to stop at its next step.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was asked to.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.asked.load(Ordering::Relaxed) || self.0.parent.as_ref().is_some_and(Self::is_cancelled)
     }
 }
 
@@ -127,4 +139,19 @@ pub(crate) fn read(
     let sha256 = told.into_inner().into_inner().into_digest()?;
     let manifest = check::against_manifest(contents, expect, path)?;
     Ok(Verified { manifest, sha256, bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cancel;
+
+    #[test]
+    fn a_part_stops_with_the_whole_and_the_whole_not_with_a_part() {
+        let whole = Cancel::default();
+        let (one, other) = (whole.part(), whole.part());
+        one.cancel();
+        assert!(one.is_cancelled() && !other.is_cancelled() && !whole.is_cancelled());
+        whole.cancel();
+        assert!(other.is_cancelled());
+    }
 }
