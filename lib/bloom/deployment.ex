@@ -14,10 +14,18 @@ defmodule Bloom.Deployment do
   alias Bloom.Deployment.{Driver, Recovery, Status}
   alias Bloom.{Error, Metadata, Native, Root}
 
+  # Stages that come to their end in any case.
+  @not_cancellable [:commit, :revert, :undo, :remove, :recover, :restarting, :cleanup, :migrate, :roll_back_migrations]
+
   # A walk that cannot be settled is left for the next start of the node.
   @attempts 3
 
   @type operation :: :install | :switch | :rollback | :remove
+
+  @typedoc "What is not a deployment and must not run beside one."
+  @type work :: :cleanup | :migrate | :roll_back_migrations
+
+  @works %{cleanup: "a cleanup", migrate: "a run of migrations", roll_back_migrations: "a rollback of migrations"}
 
   @type result :: :ok | {:ok, :restarting} | {:ok, :handed_over} | {:error, Error.t()}
 
@@ -43,10 +51,10 @@ defmodule Bloom.Deployment do
 
   It is in no journal: what it does must be safe to be left half-way.
   """
-  @spec alone(:cleanup, (Root.t() -> answer)) :: answer | {:error, Error.t()} when answer: term()
-  def alone(:cleanup, fun) do
-    result = ask({:alone, :cleanup, fun}, "a cleanup")
-    audit(:cleanup, [], result)
+  @spec alone(work(), (Root.t() -> answer)) :: answer | {:error, Error.t()} when answer: term()
+  def alone(work, fun) when is_map_key(@works, work) do
+    result = ask({:alone, work, fun}, @works[work])
+    audit(work, [], result)
     result
   end
 
@@ -161,7 +169,7 @@ defmodule Bloom.Deployment do
 
   def handle_call(:cancel, from, state) do
     case Status.get() do
-      %{stage: stage} when stage in [:commit, :revert, :undo, :remove, :cleanup, :recover, :restarting] ->
+      %{stage: stage} when stage in @not_cancellable ->
         {:reply, {:error, not_cancellable(Status.get())}, state}
 
       _cancellable ->
@@ -248,7 +256,7 @@ defmodule Bloom.Deployment do
     )
   end
 
-  defp what(%{operation: :cleanup}), do: "a cleanup"
+  defp what(%{operation: work}) when is_map_key(@works, work), do: @works[work]
   defp what(%{operation: operation, version: version}), do: "#{operation} of release #{version}"
 
   defp not_cancellable(%{stage: stage} = status) do

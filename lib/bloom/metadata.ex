@@ -110,6 +110,10 @@ defmodule Bloom.Metadata do
   @spec get_migration_info(String.t()) :: {:ok, [map()]} | {:error, String.t()}
   def get_migration_info(version), do: "migrations" |> Records.all(version) |> in_words()
 
+  @doc "What was saved of migrations, oldest first, each with its version."
+  @spec migration_events() :: {:ok, [{String.t(), map()}]} | {:error, Error.t()}
+  def migration_events, do: Records.every("migrations")
+
   @doc "Saves what is to be known of migrations that were run for a version, beside what was saved before."
   @spec save_migration_info(String.t(), map()) :: :ok | {:error, Error.t()}
   def save_migration_info(version, info), do: Records.save("migrations", version, info)

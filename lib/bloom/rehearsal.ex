@@ -9,10 +9,14 @@ defmodule Bloom.Rehearsal do
     * `load: [module]` - `[{module, reason}]` of those that cannot be loaded;
     * `children: [{module, args}]` - for each supervisor call `{:ok, [child_id]}` or `{:error, text}`;
     * `code_change: [{module, vsn, extra, [state]}]` - `[{module, text}]` of those whose `code_change`
-      raised or answered nonsense.
+      raised or answered nonsense;
+    * `migrations: {action, request}` - see `Bloom.MigrationTracker.Answer`.
 
   Part of the contract between versions of Bloom, as the node that asks may run another one.
   """
+
+  alias Bloom.MigrationTracker.Answer
+  alias Bloom.Secrets
 
   @doc "Answers the question in the directory `$BLOOM_REHEARSAL` and halts the VM."
   @spec main() :: no_return()
@@ -29,7 +33,7 @@ defmodule Bloom.Rehearsal do
   # In this order, as what is asked for later may need the applications' environment.
   defp answer(question) do
     with :ok <- configure() do
-      keys = for key <- [:config, :load, :children, :code_change], is_map_key(question, key), do: key
+      keys = for key <- [:config, :load, :children, :code_change, :migrations], is_map_key(question, key), do: key
       {:ok, Map.new(keys, &{&1, find_out(&1, question[&1])})}
     end
   end
@@ -76,6 +80,13 @@ defmodule Bloom.Rehearsal do
         {:error, text} <- [guarded(fn -> code_change(module, vsn, state, extra) end)],
         uniq: true,
         do: {module, text}
+  end
+
+  defp find_out(:migrations, {action, request}) do
+    apps = release_apps()
+    Enum.each(apps, &Application.load/1)
+    secrets = Path.join(System.fetch_env!("BLOOM_REHEARSAL"), "secrets")
+    Answer.answer(action, Map.put(request, :apps, apps), &Secrets.write!(secrets, &1))
   end
 
   defp release_apps do

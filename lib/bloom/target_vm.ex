@@ -3,29 +3,35 @@ defmodule Bloom.TargetVM do
   Runs questions about a staged release in a VM of that release's own code, beside the node.
 
   The VM boots the release's `start_clean` script and is configured as the release would be, config providers
-  included, but starts none of its applications, has no distribution and a low priority. `Bloom.Rehearsal` answers
+  included, but starts none of its applications and has no distribution. `Bloom.Rehearsal` answers
   in there. It ends with the question, at the time limit, or when the node ends.
   """
 
-  alias Bloom.{Config, Error}
+  alias Bloom.{Config, Error, Secrets}
 
   # env.sh may set what runtime.exs reads. exec, so that the port's OS pid is the VM's.
   @script ~S"""
   set -e
   . "$REL_VSN_DIR/env.sh"
   export RELEASE_DISTRIBUTION=none
-  exec nice -n 19 "$RELEASE_ROOT/erts-$BLOOM_ERTS/bin/erl" +S 1:1 +sbwt none -noshell \
+  exec nice -n "$BLOOM_NICENESS" "$RELEASE_ROOT/erts-$BLOOM_ERTS/bin/erl" +S 1:1 +sbwt none -noshell \
     -boot "$REL_VSN_DIR/start_clean" -boot_var RELEASE_LIB "$RELEASE_ROOT/lib" \
     -s Elixir.Bloom.Rehearsal main
   """
+
+  @typedoc """
+  `timeout_ms` is how long the VM may take, by default `rehearsal_timeout_ms`; `niceness` its priority, by default the lowest, 19; `tell`
+  is called with each line that it prints, without the secrets that it named.
+  """
+  @type option :: {:timeout_ms, pos_integer()} | {:niceness, 0..19} | {:tell, (String.t() -> term())}
 
   @doc """
   Asks the release `vsn` under `root` and returns its answer.
 
   See `Bloom.Rehearsal` for questions and answers. An error carries the last lines that the VM printed.
   """
-  @spec ask(Path.t(), String.t(), map()) :: {:ok, map()} | {:error, Error.t()}
-  def ask(root, vsn, question) do
+  @spec ask(Path.t(), String.t(), map(), [option()]) :: {:ok, map()} | {:error, Error.t()}
+  def ask(root, vsn, question, opts \\ []) do
     dir = Path.join([root, "releases", ".rehearsal-#{vsn}-#{System.unique_integer([:positive])}"])
 
     try do
@@ -34,7 +40,7 @@ defmodule Bloom.TargetVM do
       File.write!(Path.join(dir, "question"), :erlang.term_to_binary(question))
 
       with {:ok, erts} <- erts_version(root, vsn),
-           {:ok, output} <- run(root, vsn, erts, dir) do
+           {:ok, output} <- run(root, vsn, erts, dir, opts) do
         answer(Path.join(dir, "answer"), vsn, output)
       end
     after
@@ -53,7 +59,7 @@ defmodule Bloom.TargetVM do
     end
   end
 
-  defp run(root, vsn, erts, dir) do
+  defp run(root, vsn, erts, dir, opts) do
     vsn_dir = Path.join([root, "releases", vsn])
 
     port =
@@ -73,6 +79,7 @@ defmodule Bloom.TargetVM do
                 {"REL_VSN_DIR", vsn_dir},
                 {"RELEASE_SYS_CONFIG", Path.join(vsn_dir, "sys")},
                 {"BLOOM_ERTS", erts},
+                {"BLOOM_NICENESS", opts |> Keyword.get(:niceness, 19) |> Integer.to_string()},
                 {"BLOOM_REHEARSAL", dir},
                 {"ERL_CRASH_DUMP_SECONDS", "0"},
                 {"HEART_COMMAND", false}
@@ -82,27 +89,38 @@ defmodule Bloom.TargetVM do
       ])
 
     {:os_pid, os_pid} = Port.info(port, :os_pid)
-    deadline = System.monotonic_time(:millisecond) + Config.get(:rehearsal_timeout_ms)
-    collect(port, os_pid, vsn, deadline, [])
+    timeout = Keyword.get(opts, :timeout_ms, Config.get(:rehearsal_timeout_ms))
+    deadline = System.monotonic_time(:millisecond) + timeout
+    tell = Keyword.get(opts, :tell, fn _line -> :ok end)
+    vm = %{port: port, os_pid: os_pid, vsn: vsn, dir: dir, timeout: timeout, deadline: deadline, tell: tell}
+    collect(vm, "", [])
   end
 
-  defp collect(port, os_pid, vsn, deadline, output) do
+  # What it has printed: the rest of a line, and whole lines, latest first.
+  defp collect(%{port: port} = vm, rest, lines) do
     receive do
       {^port, {:data, data}} ->
-        collect(port, os_pid, vsn, deadline, [output | data])
+        {more, [rest]} = (rest <> data) |> String.split("\n") |> Enum.split(-1)
+        more = Enum.map(more, &shown(&1, vm))
+        Enum.each(more, vm.tell)
+        collect(vm, rest, Enum.reverse(more, lines))
 
       {^port, {:exit_status, 0}} ->
-        {:ok, IO.iodata_to_binary(output)}
+        {:ok, output(rest, lines, vm)}
 
       {^port, {:exit_status, status}} ->
-        {:error, failed(vsn, "ended with status #{status}", IO.iodata_to_binary(output))}
+        {:error, failed(vm.vsn, "ended with status #{status}", output(rest, lines, vm))}
     after
-      max(deadline - System.monotonic_time(:millisecond), 0) ->
-        System.cmd("kill", ["-KILL", to_string(os_pid)])
+      max(vm.deadline - System.monotonic_time(:millisecond), 0) ->
+        System.cmd("kill", ["-KILL", to_string(vm.os_pid)])
         Port.close(port)
-        {:error, failed(vsn, "did not answer in #{Config.get(:rehearsal_timeout_ms)} ms", IO.iodata_to_binary(output))}
+        {:error, failed(vm.vsn, "did not answer in #{vm.timeout} ms", output(rest, lines, vm))}
     end
   end
+
+  defp output(rest, lines, vm), do: [shown(rest, vm) | lines] |> Enum.reverse() |> Enum.join("\n")
+
+  defp shown(text, vm), do: vm.dir |> Path.join("secrets") |> Secrets.read() |> then(&Secrets.scrub(text, &1))
 
   defp answer(file, vsn, output) do
     with {:ok, binary} <- File.read(file),

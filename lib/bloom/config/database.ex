@@ -52,10 +52,40 @@ defmodule Bloom.Config.Database do
       type: :non_neg_integer,
       default: 1000,
       doc: "How much must be free for a backup, in megabytes; and always as much as it is estimated to need."
+    ],
+    database_migration_rollback_strategy: [
+      type: {:in, [:ecto_first, :backup_only, :skip]},
+      default: :ecto_first,
+      doc:
+        "How migrations are taken back: `:ecto_first` rolls them back and restores the backup where that fails, `:backup_only` restores, `:skip` leaves them."
+    ],
+    database_migration_timeout_ms: [
+      type: :pos_integer,
+      default: 180_000,
+      doc: "How long the migrations of a deployment may take, in milliseconds."
+    ],
+    database_migration_paths: [
+      type: {:custom, __MODULE__, :migration_paths?, "a map of repos to lists of directories"},
+      default: %{},
+      doc:
+        "Where a repo's migrations are, as `%{MyApp.Repo => [\"priv/repo/migrations\"]}` in its application. Default: Ecto's own."
+    ],
+    database_migrator: [
+      type: :module,
+      default: nil,
+      doc: "The `Bloom.MigrationTracker.Migrator` of the release. Default: Ecto, where the release has it."
     ]
   ]
 
   @doc "This part of the schema."
   @spec schema() :: keyword()
   def schema, do: @schema
+
+  @doc false
+  def migration_paths?(paths) do
+    is_map(paths) and
+      Enum.all?(paths, fn {repo, directories} ->
+        is_atom(repo) and is_list(directories) and Enum.all?(directories, &is_binary/1)
+      end)
+  end
 end

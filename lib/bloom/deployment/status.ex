@@ -8,7 +8,7 @@ defmodule Bloom.Deployment.Status do
   @table __MODULE__
 
   @type t :: %{
-          operation: Bloom.Deployment.operation() | :cleanup,
+          operation: Bloom.Deployment.operation() | Bloom.Deployment.work(),
           version: String.t() | nil,
           stage: atom(),
           progress: {non_neg_integer(), pos_integer()} | nil,
@@ -24,7 +24,7 @@ defmodule Bloom.Deployment.Status do
   end
 
   @doc "Starts a new account. `cancel` is the token that stops long work."
-  @spec begin(Bloom.Deployment.operation() | :cleanup, String.t() | nil, term()) :: :ok
+  @spec begin(Bloom.Deployment.operation() | Bloom.Deployment.work(), String.t() | nil, term()) :: :ok
   def begin(operation, version, cancel) do
     put(%{operation: operation, version: version, stage: :starting, progress: nil, cancel: cancel, cancelled: false})
     change(%{started: now(), probation_until: nil})

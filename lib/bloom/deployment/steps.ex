@@ -2,10 +2,11 @@ defmodule Bloom.Deployment.Steps do
   @moduledoc "Which steps a deployment has, in order: the one place where a step is added."
 
   alias Bloom.Config
-  alias Bloom.Deployment.Steps.{Commit, Plan, Probation, Register, Rehearse, Remove, Stage, Switch, Unchecked, Verify}
+  alias Bloom.Deployment.Steps.{Backup, Commit, Migrate, Plan, Probation, Register, Rehearse, Remove, Revert, Stage}
+  alias Bloom.Deployment.Steps.{Survey, Switch, Unchecked, Verify}
 
   @install [Verify, Stage, Plan, Register]
-  @switch [Plan, Rehearse, Switch, Probation, Commit]
+  @switch [Plan, Rehearse, Survey, Backup, Migrate, Switch, Probation, Commit, Revert]
 
   @doc "The steps of an operation."
   @spec of(Bloom.Deployment.operation()) :: [module()]

@@ -20,6 +20,13 @@ defmodule Bloom.Metadata.Records do
     with {:ok, rows} <- Store.query(select, [version]), do: Rows.map(rows, fn [info] -> Rows.term(info) end)
   end
 
+  @doc "The records of all versions, oldest first, each with its version."
+  @spec every(String.t()) :: {:ok, [{String.t(), map()}]} | {:error, Error.t()}
+  def every(table) when table in ["migrations", "backups"] do
+    with {:ok, rows} <- Store.query("SELECT version, info FROM #{table} ORDER BY id"),
+         do: Rows.map(rows, fn [version, info] -> {version, Rows.term(info)} end)
+  end
+
   @doc "Writes who asked for what, and what was answered."
   @spec audit(map()) :: :ok | {:error, Error.t()}
   def audit(%{who: who, operation: operation, arguments: arguments, result: result}) do
