@@ -106,8 +106,7 @@ defmodule Bloom.Native do
   it. Returns the number of files.
   """
   @spec manifest_write(Path.t(), header(), [String.t()]) :: {:ok, non_neg_integer()} | {:error, Error.t()}
-  def manifest_write(root, header, entries),
-    do: root |> Path.expand() |> nif_manifest_write(header, entries) |> result()
+  def manifest_write(root, head, entries), do: root |> Path.expand() |> nif_manifest_write(head, entries) |> result()
 
   @doc """
   Verifies an archive in one pass, without writing anything.
@@ -176,6 +175,14 @@ defmodule Bloom.Native do
   @spec disk_space(Path.t()) :: {:ok, %{total: non_neg_integer(), free: non_neg_integer()}} | {:error, Error.t()}
   def disk_space(path), do: path |> Path.expand() |> nif_disk_space() |> result()
 
+  @doc "Runs programs in a row, see `Bloom.Pipeline.run/2`."
+  @spec pipeline(map(), watch()) :: {:ok, Bloom.Pipeline.outcome()} | {:error, Error.t()}
+  def pipeline(pipeline, opts), do: pipeline |> nif_pipeline(watch(opts)) |> result()
+
+  @doc "Size and SHA-256 of a file."
+  @spec file_digest(Path.t()) :: {:ok, %{bytes: non_neg_integer(), sha256: String.t()}} | {:error, Error.t()}
+  def file_digest(path), do: path |> Path.expand() |> nif_file_digest() |> result()
+
   @doc "Makes a token for `cancel/1`; one that is part of a `whole` is cancelled with it."
   @spec cancel_token(token() | nil) :: {:ok, token()} | {:error, Error.t()}
   def cancel_token(whole \\ nil), do: whole |> nif_cancel_token() |> result()
@@ -217,6 +224,10 @@ defmodule Bloom.Native do
   def nif_size(_paths), do: not_loaded()
   @doc false
   def nif_plan(_request), do: not_loaded()
+  @doc false
+  def nif_pipeline(_pipeline, _watch), do: not_loaded()
+  @doc false
+  def nif_file_digest(_path), do: not_loaded()
   @doc false
   def nif_memory, do: not_loaded()
   @doc false

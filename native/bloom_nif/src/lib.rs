@@ -12,6 +12,7 @@ mod failure;
 mod init;
 mod inventory;
 mod job;
+mod pipeline;
 mod plan;
 mod plan_map;
 mod probe;
