@@ -191,6 +191,10 @@ defmodule Bloom.Native do
   @spec cancel(token()) :: :ok | {:error, Error.t()}
   def cancel(token), do: token |> nif_cancel() |> done()
 
+  @doc "Whether a token is cancelled."
+  @spec cancelled?(token()) :: boolean()
+  def cancelled?(token), do: token |> nif_cancelled() |> result() |> ok!()
+
   @doc """
   The value of a result, or raises its error.
 
@@ -242,6 +246,16 @@ defmodule Bloom.Native do
   def nif_store_transaction(_store, _statements), do: not_loaded()
   @doc false
   def nif_store_close(_store), do: not_loaded()
+  @doc false
+  def nif_sqlite_dump(_database, _file, _compression, _watch), do: not_loaded()
+  @doc false
+  def nif_sqlite_verify(_file, _bytes, _sha256, _counts, _watch), do: not_loaded()
+  @doc false
+  def nif_sqlite_written(_database, _file, _but, _watch), do: not_loaded()
+  @doc false
+  def nif_sqlite_restore(_database, _file, _mode, _keep, _watch), do: not_loaded()
+  @doc false
+  def nif_cancelled(_token), do: not_loaded()
   @doc false
   def nif_cancel_token(_whole), do: not_loaded()
   @doc false

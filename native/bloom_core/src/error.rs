@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::beam::BeamError;
 use crate::process::ProcessError;
+use crate::sqlite::SqliteError;
 use crate::store::StoreError;
 use crate::term::TermError;
 
@@ -140,6 +141,9 @@ pub enum Error {
     /// Programs that were run.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// A database of the application.
+    #[error(transparent)]
+    Sqlite(#[from] SqliteError),
     /// The operating system keeps to itself what was asked.
     #[error("the operating system does not tell {0}: see whether /proc is mounted and readable")]
     Unknown(&'static str),
@@ -183,6 +187,7 @@ impl Error {
             Self::BadName(..) => "bad_name",
             Self::Store(error) => error.code(),
             Self::Process(error) => error.code(),
+            Self::Sqlite(error) => error.code(),
             Self::Unknown(_) => "unknown",
         }
     }

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod probe;
 pub mod process;
 mod rel;
+pub mod sqlite;
 pub mod stage;
 pub mod store;
 pub mod term;

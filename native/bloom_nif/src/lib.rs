@@ -16,5 +16,6 @@ mod pipeline;
 mod plan;
 mod plan_map;
 mod probe;
+mod sqlite;
 mod store;
 mod tree;
