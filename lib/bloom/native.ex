@@ -106,8 +106,7 @@ defmodule Bloom.Native do
   it. Returns the number of files.
   """
   @spec manifest_write(Path.t(), header(), [String.t()]) :: {:ok, non_neg_integer()} | {:error, Error.t()}
-  def manifest_write(root, header, entries),
-    do: root |> Path.expand() |> nif_manifest_write(header, entries) |> result()
+  def manifest_write(root, head, entries), do: root |> Path.expand() |> nif_manifest_write(head, entries) |> result()
 
   @doc """
   Verifies an archive in one pass, without writing anything.
@@ -176,6 +175,14 @@ defmodule Bloom.Native do
   @spec disk_space(Path.t()) :: {:ok, %{total: non_neg_integer(), free: non_neg_integer()}} | {:error, Error.t()}
   def disk_space(path), do: path |> Path.expand() |> nif_disk_space() |> result()
 
+  @doc "Runs programs in a row, see `Bloom.Pipeline.run/2`."
+  @spec pipeline(map(), watch()) :: {:ok, Bloom.Pipeline.outcome()} | {:error, Error.t()}
+  def pipeline(pipeline, opts), do: pipeline |> nif_pipeline(watch(opts)) |> result()
+
+  @doc "Size and SHA-256 of a file."
+  @spec file_digest(Path.t()) :: {:ok, %{bytes: non_neg_integer(), sha256: String.t()}} | {:error, Error.t()}
+  def file_digest(path), do: path |> Path.expand() |> nif_file_digest() |> result()
+
   @doc "Makes a token for `cancel/1`; one that is part of a `whole` is cancelled with it."
   @spec cancel_token(token() | nil) :: {:ok, token()} | {:error, Error.t()}
   def cancel_token(whole \\ nil), do: whole |> nif_cancel_token() |> result()
@@ -183,6 +190,10 @@ defmodule Bloom.Native do
   @doc "Stops the operations that were given the token, now and in future."
   @spec cancel(token()) :: :ok | {:error, Error.t()}
   def cancel(token), do: token |> nif_cancel() |> done()
+
+  @doc "Whether a token is cancelled."
+  @spec cancelled?(token()) :: boolean()
+  def cancelled?(token), do: token |> nif_cancelled() |> result() |> ok!()
 
   @doc """
   The value of a result, or raises its error.
@@ -218,6 +229,10 @@ defmodule Bloom.Native do
   @doc false
   def nif_plan(_request), do: not_loaded()
   @doc false
+  def nif_pipeline(_pipeline, _watch), do: not_loaded()
+  @doc false
+  def nif_file_digest(_path), do: not_loaded()
+  @doc false
   def nif_memory, do: not_loaded()
   @doc false
   def nif_disk_space(_path), do: not_loaded()
@@ -231,6 +246,16 @@ defmodule Bloom.Native do
   def nif_store_transaction(_store, _statements), do: not_loaded()
   @doc false
   def nif_store_close(_store), do: not_loaded()
+  @doc false
+  def nif_sqlite_dump(_database, _file, _compression, _watch), do: not_loaded()
+  @doc false
+  def nif_sqlite_verify(_file, _bytes, _sha256, _counts, _watch), do: not_loaded()
+  @doc false
+  def nif_sqlite_written(_database, _file, _but, _watch), do: not_loaded()
+  @doc false
+  def nif_sqlite_restore(_database, _file, _mode, _keep, _watch), do: not_loaded()
+  @doc false
+  def nif_cancelled(_token), do: not_loaded()
   @doc false
   def nif_cancel_token(_whole), do: not_loaded()
   @doc false

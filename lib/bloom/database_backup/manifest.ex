@@ -17,7 +17,7 @@ defmodule Bloom.DatabaseBackup.Manifest do
   def write!(directory, info) do
     databases = for database <- info.databases, do: pack(database)
     packed = :erlang.term_to_binary(%{fields(info) | at: DateTime.to_iso8601(info.at), databases: databases})
-    DurableFile.write!(Path.join(directory, @name), [@magic, digest(packed), ?\n, packed], 0o600)
+    DurableFile.write!(Path.join(directory, @name), @magic <> digest(packed) <> "\n" <> packed, 0o600)
   end
 
   @doc "The backup that lies in a directory."

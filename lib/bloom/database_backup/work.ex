@@ -124,8 +124,8 @@ defmodule Bloom.DatabaseBackup.Work do
       @grace_ms ->
         Process.unlink(pid)
         Process.exit(pid, :kill)
-        Process.demonitor(monitor, [:flush])
-        flush(state.ref)
+        # Answered at once, also while the process is in the native library.
+        receive do: ({:DOWN, ^monitor, :process, _pid, _reason} -> flush(state.ref))
         timed_out({:error, Error.new(:cancelled, "it was killed")}, state)
     end
   end

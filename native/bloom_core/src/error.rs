@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::beam::BeamError;
+use crate::process::ProcessError;
+use crate::sqlite::SqliteError;
 use crate::store::StoreError;
 use crate::term::TermError;
 
@@ -136,6 +138,12 @@ pub enum Error {
     /// The journal.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Programs that were run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// A database of the application.
+    #[error(transparent)]
+    Sqlite(#[from] SqliteError),
     /// The operating system keeps to itself what was asked.
     #[error("the operating system does not tell {0}: see whether /proc is mounted and readable")]
     Unknown(&'static str),
@@ -178,6 +186,8 @@ impl Error {
             Self::Term { .. } => "bad_term",
             Self::BadName(..) => "bad_name",
             Self::Store(error) => error.code(),
+            Self::Process(error) => error.code(),
+            Self::Sqlite(error) => error.code(),
             Self::Unknown(_) => "unknown",
         }
     }

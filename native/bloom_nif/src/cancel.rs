@@ -20,3 +20,8 @@ fn cancel(token: ResourceArc<Token>) -> (Atom, Atom) {
     token.0.cancel();
     (ok(), ok())
 }
+
+#[rustler::nif(name = "nif_cancelled")]
+fn cancelled(token: ResourceArc<Token>) -> (Atom, bool) {
+    (ok(), token.0.is_cancelled())
+}
