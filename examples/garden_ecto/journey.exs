@@ -1,0 +1,141 @@
+# Run by the command journey beside it.
+
+Code.require_file("examples/demo/show.exs", System.fetch_env!("BLOOM_PATH"))
+
+defmodule Journey do
+  alias Bloom.Test.{Load, Node}
+  alias Demo.Show
+
+  @rain 20_260_201_000_000
+
+  def main(archives, root) do
+    Node.deploy(archives["1.0.0"], root)
+    :ok = Show.step("create the tables of 1.0.0", fn -> migrate(root) end)
+    {:ok, node} = Show.step("boot 1.0.0 with its own launcher", fn -> Node.start(root) end)
+
+    try do
+      proofs = travel(node, archives)
+      Show.table(for {claim, proven} <- proofs, do: {if(proven, do: "proven", else: "NOT PROVEN"), claim})
+      Enum.all?(proofs, &elem(&1, 1))
+    after
+      Node.stop(node)
+    end
+  end
+
+  # As it is done without Bloom, on a machine that has no release yet.
+  defp migrate(root) do
+    case System.cmd(Path.join(root, "bin/garden"), ["eval", "Garden.Release.migrate"], stderr_to_stdout: true) do
+      {_output, 0} -> :ok
+      {output, _status} -> {:error, output}
+    end
+  end
+
+  defp travel(node, archives) do
+    before = %{schema: schema(node), pid: Node.os_pid(node)}
+
+    {proofs, load} =
+      Load.during(node.http_port, fn ->
+        up(node, archives, before) ++
+          down(node, before) ++
+          bad(node, archives, "1.2.0-halfway", before) ++
+          bad(node, archives, "1.2.0-unhealthy", before)
+      end)
+
+    complaints = Regex.scan(~r/Postgrex\.Error|DBConnection\.\w+Error/, Node.log(node))
+    if load.failed > 0, do: IO.inspect(load.failures, label: "requests that failed")
+
+    proofs ++
+      [
+        {"#{load.requests} requests that write to the database, none failed", load.failed == 0 and load.requests > 0},
+        {"no query failed in the log of the node", complaints == []},
+        {"what was acknowledged is in the database: #{load.watered}", Node.get(node, "/beds") == "#{load.watered}"}
+      ] ++ restore(node)
+  end
+
+  defp up(node, archives, before) do
+    switched = switch(node, archives, "1.1.0")
+    {:ok, backup} = Node.rpc(node, Bloom.Metadata, :get_backup_info, ["1.1.0"])
+    {:ok, migrations} = Node.rpc(node, Bloom.Metadata, :get_migration_info, ["1.1.0"])
+    IO.puts("    backup: #{backup.bytes} bytes in #{backup.duration_ms} ms, verified: #{backup.verified}")
+    IO.puts("    migrations: #{inspect(migrations)}")
+
+    [
+      {"1.1.0 runs", switched == :ok and Node.get(node, "/version") == "1.1.0"},
+      {"in the same process of the operating system", Node.os_pid(node) == before.pid},
+      {"a verified backup was made before it", backup.verified in [:contents, :restored]},
+      {"its migration ran", @rain in schema(node).migrations and "rain_mm" in columns(schema(node))},
+      {"it uses the new column", Node.get(node, "/rain?mm=1") != "0"}
+    ]
+  end
+
+  defp down(node, before) do
+    rolled_back = Show.step("roll back", fn -> manager(node, :rollback_release, [[wait: :commit]]) end)
+
+    [
+      {"1.0.0 runs again after the rollback", rolled_back == :ok and Node.get(node, "/version") == "1.0.0"},
+      {"the migration is rolled back, the schema as before", schema(node) == before.schema}
+    ]
+  end
+
+  defp bad(node, archives, version, before) do
+    switched = switch(node, archives, version)
+    {:ok, [latest | _]} = Node.rpc(node, Bloom.Metadata, :get_deployment_history, [])
+    IO.puts("    #{latest.outcome}: #{latest.reason |> String.split("\n") |> hd()}")
+
+    [
+      {"#{version} does not stay", match?({:error, _why}, switched) and Node.get(node, "/version") == "1.0.0"},
+      {"the schema is as before #{version}", schema(node) == before.schema}
+    ]
+  end
+
+  defp switch(node, archives, version) do
+    Node.upload(node, archives[version])
+
+    with :ok <- Show.step("install #{version}", fn -> manager(node, :install_release, [version]) end) do
+      Show.step("switch to #{version}", fn -> manager(node, :switch_release, [version, [wait: :commit]]) end)
+    end
+  end
+
+  defp restore(node) do
+    backed_up = Node.get(node, "/beds")
+
+    made =
+      Show.step("back up by hand", fn ->
+        with {:ok, _info} <- Node.rpc(node, Bloom.DatabaseBackup, :create_backup, ["by-hand"]), do: :ok
+      end)
+
+    for _time <- 1..3, do: Node.get(node, "/water?bed=after-the-backup")
+    result = Show.step("restore it", fn -> Node.rpc(node, Bloom.DatabaseBackup, :restore_backup, ["by-hand"]) end)
+    [{"a backup is restored under the running application", {made, result, await_beds(node)} == {:ok, :ok, backed_up}}]
+  end
+
+  # The repo's connections went with the database that was replaced; they come back by themselves.
+  defp await_beds(node, tries \\ 100) do
+    case Bloom.Test.HTTP.get(node.http_port, "/beds") do
+      {:ok, 200, total} -> total
+      _failed when tries > 0 -> receive(after: (100 -> await_beds(node, tries - 1)))
+      failed -> failed
+    end
+  end
+
+  defp manager(node, function, arguments), do: Node.rpc(node, Bloom.ReleaseManager, function, arguments)
+
+  # Everything that Ecto and the application can see of the schema.
+  defp schema(node) do
+    %{
+      columns: rows(node, "SELECT table_name, column_name, data_type, is_nullable, column_default
+        FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"),
+      migrations: node |> rows("SELECT version FROM schema_migrations ORDER BY 1") |> List.flatten()
+    }
+  end
+
+  defp rows(node, query), do: Node.eval(node, "Garden.Repo.query!(#{inspect(query)}).rows")
+  defp columns(%{columns: rows}), do: Enum.map(rows, &Enum.at(&1, 1))
+end
+
+archives =
+  for path <- "GARDEN_ARCHIVES" |> System.fetch_env!() |> String.split(), into: %{} do
+    {path |> Path.basename(".tar.gz") |> String.replace_prefix("garden-", ""), path}
+  end
+
+unless Journey.main(archives, System.fetch_env!("GARDEN_ROOT")), do: System.halt(1)
