@@ -1,0 +1,4 @@
+import Config
+
+config :garden, ecto_repos: [Garden.Repo]
+config :logger, level: :info
