@@ -48,6 +48,11 @@ defmodule Bloom.Config.Database do
       doc:
         "Up to which estimated size, in megabytes, a backup is restored into a scratch database to verify it; 0: never."
     ],
+    database_tools_directory: [
+      type: :string,
+      default: nil,
+      doc: "Where psql, pg_dump and pg_restore are. Default: PATH, then the newest in `/usr/lib/postgresql`."
+    ],
     min_backup_space_mb: [
       type: :non_neg_integer,
       default: 1000,
