@@ -181,6 +181,11 @@ defmodule Bloom.DatabaseBackupTest do
       assert_received {:scratch, ^scratch}
     end
 
+    refuse = fn opts -> if opts[:scratch], do: {:error, Error.new(:not_permitted, "no CREATEDB")}, else: :go_on end
+
+    {:ok, %{verified: :contents}} =
+      DatabaseBackup.create("1.1.0", [FakeBackend.repo("Garden.Repo", file, verify: refuse)])
+
     put_option(:database_backup_restore_check_max_mb, 0)
     {:ok, %{verified: :contents}} = DatabaseBackup.create("1.1.0", [FakeBackend.repo("Garden.Repo", file)])
   end
