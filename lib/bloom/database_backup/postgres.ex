@@ -60,8 +60,8 @@ defmodule Bloom.DatabaseBackup.Postgres do
   end
 
   @doc """
-  How many transactions got an id since the dump: an upper bound of what a restore discards, as ids are given out for
-  all databases of the server, and some to Bloom itself when it verifies the backup.
+  How many transactions with an id have ended since the dump: an upper bound of what a restore discards, as ids are given
+  out for all databases of the server, and a few to Bloom itself when it verifies the backup.
   """
   @impl true
   def written_since(%{connection: connection}, _file, dump) do
