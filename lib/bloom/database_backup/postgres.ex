@@ -17,6 +17,8 @@ defmodule Bloom.DatabaseBackup.Postgres do
 
   @behaviour Bloom.DatabaseBackup.Backend
 
+  require Logger
+
   alias Bloom.DatabaseBackup.Postgres.{Archive, Client, Connection, InPlace, Rows, Scratch, Snapshot, Swap, Tools}
   alias Bloom.Error
 
@@ -76,8 +78,15 @@ defmodule Bloom.DatabaseBackup.Postgres do
   def restore(%{connection: connection}, file, dump, watch) do
     with {:ok, tools} <- readable(file, dump, watch) do
       case Swap.restore(connection, tools, file, dump, watch) do
-        {:error, %Error{code: :not_permitted}} -> InPlace.restore(connection, tools, file, dump, watch)
-        answer -> answer
+        {:error, %Error{code: :not_permitted} = error} ->
+          Logger.info(
+            "Bloom: #{connection.database} is restored in place, as no other way is permitted: #{error.message}"
+          )
+
+          InPlace.restore(connection, tools, file, dump, watch)
+
+        answer ->
+          answer
       end
     end
   end

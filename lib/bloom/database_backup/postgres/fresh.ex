@@ -35,10 +35,12 @@ defmodule Bloom.DatabaseBackup.Postgres.Fresh do
   def create(manage, connection, name, opts \\ []) do
     owner = if opts[:owned], do: "format(' OWNER %I', pg_get_userbyid(datdba))", else: "''"
 
-    # The columns of the locale are named differently from version to version.
+    # The columns of the locale are named differently from version to version. Naming a tablespace takes a right to it.
     sql = """
-    SELECT format('CREATE DATABASE %I WITH TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L TABLESPACE %I',
-        #{Client.literal(name)}, pg_encoding_to_char(encoding), datcollate, datctype, spcname)
+    SELECT format('CREATE DATABASE %I WITH TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L',
+        #{Client.literal(name)}, pg_encoding_to_char(encoding), datcollate, datctype)
+      || CASE (SELECT dattablespace FROM pg_database WHERE datname = 'template0') WHEN t.oid THEN ''
+        ELSE format(' TABLESPACE %I', spcname) END
       || #{owner}
       || CASE to_jsonb(d) ->> 'datlocprovider'
         WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L',
