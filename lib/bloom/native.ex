@@ -210,56 +210,38 @@ defmodule Bloom.Native do
 
   # The library takes the place of these. Without it they answer what kept it from loading.
 
-  @doc false
-  def nif_tree_digest(_dir), do: not_loaded()
-  @doc false
-  def nif_manifest_write(_root, _header, _entries), do: not_loaded()
-  @doc false
-  def nif_archive_verify(_archive, _expect, _watch), do: not_loaded()
-  @doc false
-  def nif_archive_stage(_archive, _root, _expect, _watch), do: not_loaded()
-  @doc false
-  def nif_archive_unstage(_root, _placed), do: not_loaded()
-  @doc false
-  def nif_archive_sweep(_root), do: not_loaded()
-  @doc false
-  def nif_inventory(_root), do: not_loaded()
-  @doc false
-  def nif_size(_paths), do: not_loaded()
-  @doc false
-  def nif_plan(_request), do: not_loaded()
-  @doc false
-  def nif_pipeline(_pipeline, _watch), do: not_loaded()
-  @doc false
-  def nif_file_digest(_path), do: not_loaded()
-  @doc false
-  def nif_memory, do: not_loaded()
-  @doc false
-  def nif_disk_space(_path), do: not_loaded()
-  @doc false
-  def nif_bug(_message), do: not_loaded()
-  @doc false
-  def nif_store_open(_path, _anew), do: not_loaded()
-  @doc false
-  def nif_store_query(_store, _statement), do: not_loaded()
-  @doc false
-  def nif_store_transaction(_store, _statements), do: not_loaded()
-  @doc false
-  def nif_store_close(_store), do: not_loaded()
-  @doc false
-  def nif_sqlite_dump(_database, _file, _compression, _watch), do: not_loaded()
-  @doc false
-  def nif_sqlite_verify(_file, _bytes, _sha256, _counts, _watch), do: not_loaded()
-  @doc false
-  def nif_sqlite_written(_database, _file, _but, _watch), do: not_loaded()
-  @doc false
-  def nif_sqlite_restore(_database, _file, _mode, _keep, _watch), do: not_loaded()
-  @doc false
-  def nif_cancelled(_token), do: not_loaded()
-  @doc false
-  def nif_cancel_token(_whole), do: not_loaded()
-  @doc false
-  def nif_cancel(_token), do: not_loaded()
+  @functions [
+    nif_tree_digest: 1,
+    nif_manifest_write: 3,
+    nif_archive_verify: 3,
+    nif_archive_stage: 4,
+    nif_archive_unstage: 2,
+    nif_archive_sweep: 1,
+    nif_inventory: 1,
+    nif_size: 1,
+    nif_plan: 1,
+    nif_pipeline: 2,
+    nif_file_digest: 1,
+    nif_memory: 0,
+    nif_disk_space: 1,
+    nif_bug: 1,
+    nif_store_open: 2,
+    nif_store_query: 2,
+    nif_store_transaction: 2,
+    nif_store_close: 1,
+    nif_sqlite_dump: 4,
+    nif_sqlite_verify: 5,
+    nif_sqlite_written: 4,
+    nif_sqlite_restore: 5,
+    nif_cancelled: 1,
+    nif_cancel_token: 1,
+    nif_cancel: 1
+  ]
+
+  for {name, arity} <- @functions do
+    @doc false
+    def unquote(name)(unquote_splicing(List.duplicate({:_, [], nil}, arity))), do: not_loaded()
+  end
 
   defp store_path(":memory:"), do: nil
   defp store_path(path), do: Path.expand(path)

@@ -1,31 +1,7 @@
 defmodule Bloom.DatabaseBackupTest do
-  use Bloom.Test.FakeRootCase, async: false
-
-  alias Bloom.{DatabaseBackup, Native}
-  alias Bloom.DatabaseBackup.{Directory, Discards, Repos, Retention}
-  alias Bloom.Test.FakeBackend
+  use Bloom.Test.FakeBackend, async: false
 
   doctest DatabaseBackup
-  doctest Discards
-  doctest Retention
-
-  defmodule Repo do
-    def __adapter__, do: Bloom.Test.FakeAdapter
-    def config, do: Application.fetch_env!(:bloom, __MODULE__)
-  end
-
-  defmodule UnsetRepo do
-    def __adapter__, do: Bloom.Test.FakeAdapter
-    def config, do: raise(KeyError, key: :url, term: [password: "hunter2"])
-  end
-
-  setup %{tmp_dir: tmp_dir} do
-    put_option(:database_backup_backend, FakeBackend)
-    put_option(:min_backup_space_mb, 0)
-    file = Path.join(tmp_dir, "garden.db")
-    File.write!(file, "rose\ntulip\n")
-    {:ok, live: file, repo: FakeBackend.repo("Garden.Repo", file), backups: Path.join(tmp_dir, "backups")}
-  end
 
   describe "a backup" do
     test "is restored, which throws away what was written since and says so", %{repo: repo, live: file} do
@@ -205,136 +181,13 @@ defmodule Bloom.DatabaseBackupTest do
       assert_received {:scratch, ^scratch}
     end
 
+    refuse = fn opts -> if opts[:scratch], do: {:error, Error.new(:not_permitted, "no CREATEDB")}, else: :go_on end
+
+    {:ok, %{verified: :contents}} =
+      DatabaseBackup.create("1.1.0", [FakeBackend.repo("Garden.Repo", file, verify: refuse)])
+
     put_option(:database_backup_restore_check_max_mb, 0)
     {:ok, %{verified: :contents}} = DatabaseBackup.create("1.1.0", [FakeBackend.repo("Garden.Repo", file)])
-  end
-
-  describe "a restore" do
-    test "touches nothing when one file is damaged", %{repo: repo, live: file, tmp_dir: tmp_dir} do
-      other = Path.join(tmp_dir, "shed.db")
-      File.write!(other, "rake\n")
-      repos = [repo, FakeBackend.repo("Shed.Repo", other)]
-      {:ok, info} = DatabaseBackup.create("1.1.0", repos)
-      File.write!(Path.join(info.directory, List.last(info.databases).file), "rust\n")
-      File.write!(file, "weed\n")
-      assert {:error, %Error{code: :backup_damaged}} = DatabaseBackup.restore("1.1.0", %{}, repos)
-      assert File.read!(file) == "weed\n"
-    end
-
-    test "says which database is at which state when a later one fails", %{repo: repo, live: file, tmp_dir: tmp_dir} do
-      other = Path.join(tmp_dir, "shed.db")
-      File.write!(other, "rake\n")
-      fail = fn _watch -> {:error, Error.new(:database_gone, "the server is gone", suggestions: ["start it"])} end
-      repos = [repo, FakeBackend.repo("Shed.Repo", other, restore: fail), FakeBackend.repo("Pond.Repo", other)]
-      {:ok, %{id: id}} = DatabaseBackup.create("1.1.0", repos)
-      File.write!(file, "weed\n")
-      assert {:error, %Error{code: :restore_incomplete} = error} = DatabaseBackup.restore("1.1.0", %{}, repos)
-
-      assert error.message ==
-               "Shed.Repo could not be restored (the server is gone). Now Garden.Repo: as in backup #{id}; " <>
-                 "Shed.Repo, Pond.Repo: as before the restore"
-
-      assert %{restored: [%{repo: "Garden.Repo"}], untouched: ["Shed.Repo", "Pond.Repo"]} = error.details
-      assert File.read!(file) == "rose\ntulip\n"
-    end
-
-    test "goes on where nobody can tell what it discards", %{repo: repo, live: file} do
-      {:ok, _info} = DatabaseBackup.create("1.1.0", [repo])
-      fail = fn _dump -> {:error, Error.new(:database_damaged, "the database is malformed")} end
-      broken = FakeBackend.repo("Garden.Repo", file, written_since: fail)
-      assert {:error, %Error{code: :database_damaged}} = DatabaseBackup.discards("1.1.0", [broken])
-      assert {:ok, %{discarded: [%{count: :unknown}]}} = DatabaseBackup.restore("1.1.0", %{}, [broken])
-    end
-
-    test "needs a repo of that name", %{repo: repo, live: file} do
-      {:ok, _info} = DatabaseBackup.create("1.1.0", [repo])
-      other = FakeBackend.repo("Other.Repo", file)
-      assert {:error, %Error{code: :no_such_repo, message: message}} = DatabaseBackup.restore("1.1.0", %{}, [other])
-      assert message =~ "Garden.Repo"
-    end
-
-    test "needs a backup whose manifest can be read, and says why it cannot", %{repo: repo} do
-      {:ok, info} = DatabaseBackup.create("1.1.0", [repo])
-      manifest = Path.join(info.directory, "manifest")
-      <<head::binary-size(100), byte, tail::binary>> = File.read!(manifest)
-      File.write!(manifest, <<head::binary, Bitwise.bxor(byte, 1), tail::binary>>)
-      assert {:error, %Error{code: :no_backup, message: message}} = DatabaseBackup.restore("1.1.0", %{}, [repo])
-      assert message =~ "there is no backup of 1.1.0; the backup in #{info.directory} has no manifest"
-      assert message =~ "it is damaged"
-      log = capture_log(fn -> assert DatabaseBackup.list_backups() == [] end)
-      assert log =~ info.directory
-    end
-  end
-
-  describe "what is kept" do
-    test "is the newest of all versions, and the journal promises no other", %{repo: repo} do
-      put_option(:database_backup_retention_count, 2)
-      for version <- ["1.0.0", "1.1.0", "1.2.0"], do: {:ok, _info} = DatabaseBackup.create(version, [repo])
-      assert ["1.2.0", "1.1.0"] = Enum.map(DatabaseBackup.list_backups(), & &1.version)
-      assert {:error, message} = Metadata.get_backup_info("1.0.0")
-      assert message =~ "any more"
-    end
-
-    test "does not include what an interrupted backup left", %{repo: repo, backups: backups} do
-      {:ok, host} = :inet.gethostname()
-      {:ok, _info} = DatabaseBackup.create("1.0.0", [repo])
-      id = Directory.id("1.1.0", DateTime.utc_now())
-      # No process has a number that large.
-      gone = [".making-#{id}@#{host}@999999999", ".making-#{id}@#{host}@#{System.pid()}", ".removing-#{id}"]
-      elsewhere = ".making-#{id}@elsewhere@1"
-      for name <- [elsewhere | gone], do: File.mkdir!(Path.join(backups, name))
-      {:ok, _info} = DatabaseBackup.create("1.1.0", [repo])
-      assert [^elsewhere, "1.0.0-" <> _, "1.1.0-" <> _] = Enum.sort(File.ls!(backups))
-    end
-
-    test "does not include what was deleted, by id or by version", %{repo: repo} do
-      for version <- ["1.0.0", "1.1.0", "1.1.0"], do: {:ok, _info} = DatabaseBackup.create(version, [repo])
-      [_newest, %{id: id} | _older] = DatabaseBackup.list_backups()
-      assert :ok = DatabaseBackup.delete_backup(id)
-      assert [%{version: "1.1.0"}, %{version: "1.0.0"}] = DatabaseBackup.list_backups()
-      assert :ok = DatabaseBackup.delete_backup("1.1.0")
-      assert {:error, message} = DatabaseBackup.delete_backup("1.1.0")
-      assert message =~ "there is no backup of 1.1.0"
-      assert [%{version: "1.0.0"}] = DatabaseBackup.list_backups()
-    end
-  end
-
-  describe "the running node's repos" do
-    setup %{live: file} do
-      put_option(:ecto_repos, [Repo])
-      put_option(Repo, database: file, password: "hunter2", hooks: [])
-    end
-
-    test "are found and backed up by the functions of the README", %{live: file} do
-      assert {:ok, [%{app: "bloom", adapter: "Bloom.Test.FakeAdapter"}]} = Repos.running()
-      assert {:ok, %{version: "1.1.0"}} = DatabaseBackup.create_backup("1.1.0")
-      File.write!(file, "weed\n")
-      assert :ok = DatabaseBackup.restore_backup("1.1.0")
-      assert File.read!(file) == "rose\ntulip\n"
-      assert {:error, message} = DatabaseBackup.restore_backup("1.2.0")
-      assert message =~ "there is no backup of 1.2.0: see Bloom.DatabaseBackup.list_backups/0"
-    end
-
-    test "need a backend for their adapter" do
-      Application.delete_env(:bloom, :database_backup_backend)
-      assert {:error, message} = DatabaseBackup.create_backup("1.1.0")
-      assert message =~ "Bloom.Test.FakeAdapter, and Bloom has no backup backend for that"
-      put_option(:database_backup_backend, String)
-      assert {:error, message} = DatabaseBackup.create_backup("1.1.0")
-      assert message =~ "String is no backup backend"
-    end
-
-    test "that do not tell their configuration are named, without their secrets" do
-      put_option(:ecto_repos, [UnsetRepo])
-      assert {:error, message} = DatabaseBackup.create_backup("1.1.0")
-      assert message =~ "UnsetRepo of bloom does not tell its configuration: it raised KeyError"
-      refute message =~ "hunter2"
-    end
-
-    test "may be none" do
-      put_option(:ecto_repos, [])
-      assert {:error, "there is no database to back up" <> _rest} = DatabaseBackup.create_backup("1.1.0")
-    end
   end
 
   test "a version that is no name of a directory is refused", %{repo: repo} do

@@ -88,7 +88,7 @@ defmodule Bloom.NativeTest do
       stubs = for {name, _arity} <- Native.__info__(:functions), "nif_" <> _ = stub <- [to_string(name)], do: stub
       assert Enum.sort(Map.keys(flags)) == Enum.sort(stubs)
 
-      assert ~w(nif_cancel nif_cancel_token) ==
+      assert ~w(nif_cancel nif_cancel_token nif_cancelled) ==
                for({name, flag} <- flags, flag != ~s(, schedule = "DirtyIo"), do: name) |> Enum.sort()
     end
   end

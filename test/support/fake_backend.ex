@@ -1,14 +1,35 @@
 defmodule Bloom.Test.FakeBackend do
   @moduledoc """
-  A backup backend whose databases are text files, a row a line: for what real databases do not do on demand.
+  A backup backend whose databases are text files, a row a line: for what real databases do not do on demand; and the case
+  of tests on it, with such a database as `live` and its `repo`.
 
   A repo's configuration may have functions under `:hooks`, by callback (`dump: fn watch -> … end`), called first; what
   they answer is the callback's answer, unless it is `:go_on`.
   """
 
-  @behaviour Bloom.DatabaseBackup.Backend
+  use ExUnit.CaseTemplate
 
   alias Bloom.Error
+  alias Bloom.Test.FakeRootCase
+
+  @behaviour Bloom.DatabaseBackup.Backend
+
+  using do
+    quote do
+      use Bloom.Test.FakeRootCase
+
+      alias Bloom.{DatabaseBackup, Native}
+      alias Bloom.Test.FakeBackend
+    end
+  end
+
+  setup %{tmp_dir: tmp_dir} do
+    FakeRootCase.put_option(:database_backup_backend, __MODULE__)
+    FakeRootCase.put_option(:min_backup_space_mb, 0)
+    file = Path.join(tmp_dir, "garden.db")
+    File.write!(file, "rose\ntulip\n")
+    {:ok, live: file, repo: repo("Garden.Repo", file), backups: Path.join(tmp_dir, "backups")}
+  end
 
   @doc "A repo as `Bloom.DatabaseBackup.create/3` takes it, with its database in `path`."
   def repo(name, path, hooks \\ []) do

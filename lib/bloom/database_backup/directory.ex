@@ -8,7 +8,7 @@ defmodule Bloom.DatabaseBackup.Directory do
 
   require Logger
 
-  alias Bloom.{Config, DurableFile, Error, Root}
+  alias Bloom.{Config, DurableFile, Error, OSProcess, Root}
   alias Bloom.DatabaseBackup.{Locks, Manifest}
 
   @making ".making-"
@@ -116,14 +116,12 @@ defmodule Bloom.DatabaseBackup.Directory do
 
     case String.split(rest, "@") do
       [id | ^own] -> Locks.free?({:backup, id})
-      [_id, ^host, pid] -> not alive?(pid)
+      [_id, ^host, pid] -> not OSProcess.alive?(pid)
       _elsewhere -> age_s(Path.join(path, name)) > @abandoned_s
     end
   end
 
   defp leftover?(_path, _name), do: false
-
-  defp alive?(pid), do: match?({_output, 0}, System.cmd("/bin/sh", ["-c", "kill -0 \"$0\" 2>/dev/null", pid]))
 
   defp age_s(path), do: System.os_time(:second) - File.stat!(path, time: :posix).mtime
 

@@ -18,7 +18,7 @@ defmodule Bloom.DatabaseBackup.SQLite do
 
   @behaviour Bloom.DatabaseBackup.Backend
 
-  alias Bloom.{Config, DurableFile, Error, Native}
+  alias Bloom.{Config, DurableFile, Error, Native, OSProcess}
 
   @impl true
   def database(repo, config) do
@@ -66,6 +66,8 @@ defmodule Bloom.DatabaseBackup.SQLite do
 
   @impl true
   def written_since(%{connection: %{path: path, migrations: migrations}}, file, dump) do
+    sweep(file)
+
     with :ok <- enough_space(file, dump.contents),
          {:ok, count} <- Native.SQLite.written_since(path, file, [migrations], %{}),
          do: {:ok, %{count: count, unit: :rows}}
@@ -74,6 +76,7 @@ defmodule Bloom.DatabaseBackup.SQLite do
   @impl true
   def restore(%{connection: %{path: path}}, file, dump, watch) do
     earlier = kept(path)
+    sweep(file)
     keep = "#{path}.replaced-#{Calendar.strftime(DateTime.utc_now(), "%Y%m%dT%H%M%S.%fZ")}"
 
     with :ok <- enough_space(file, dump.contents),
@@ -97,13 +100,30 @@ defmodule Bloom.DatabaseBackup.SQLite do
     end
   end
 
-  defp kept(path) do
-    dir = Path.dirname(path)
-    prefix = Path.basename(path) <> ".replaced-"
+  defp kept(path), do: for({path, _rest} <- beside(path, ".replaced-"), do: path)
+
+  # What a VM beside the node has decompressed for itself and was killed before it could remove it.
+  defp sweep(file) do
+    for {path, rest} <- beside(file, "."),
+        [_all, pid] <- [Regex.run(~r/\A(\d+)\.raw\z/, rest)],
+        not OSProcess.alive?(pid) do
+      DurableFile.rm!(path)
+    end
+  end
+
+  # The files whose name begins with that of another one, with the rest of their names.
+  defp beside(file, separator) do
+    dir = Path.dirname(file)
+    prefix = Path.basename(file) <> separator
 
     case File.ls(dir) do
-      {:ok, names} -> for name <- names, String.starts_with?(name, prefix), do: Path.join(dir, name)
-      {:error, _no_directory} -> []
+      {:ok, names} ->
+        for name <- names,
+            String.starts_with?(name, prefix),
+            do: {Path.join(dir, name), String.replace_prefix(name, prefix, "")}
+
+      {:error, _no_directory} ->
+        []
     end
   end
 

@@ -101,7 +101,7 @@ defmodule Bloom.DatabaseBackup.PostgresTest do
       end
 
       File.rm!(file)
-      assert {:error, %Error{code: :io}} = Postgres.restore(database, file, dump, %{})
+      assert {:error, %Error{code: :backup_damaged}} = Postgres.restore(database, file, dump, %{})
       assert [["10"]] = Server.query!(config, "SELECT count(*) FROM beds")
       assert Enum.filter(Server.databases(), &(&1 =~ config[:database])) == databases
     end

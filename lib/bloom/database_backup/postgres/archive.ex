@@ -33,7 +33,7 @@ defmodule Bloom.DatabaseBackup.Postgres.Archive do
         {:error, damaged(file, "it has #{other} bytes instead of #{bytes}")}
 
       {:error, error} ->
-        {:error, error}
+        {:error, if(File.exists?(file), do: error, else: damaged(file, "it is not there"))}
     end
   end
 

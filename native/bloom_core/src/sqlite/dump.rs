@@ -128,7 +128,7 @@ pub fn unpack(file: &Path, control: &Control<'_>) -> Result<Temporary> {
         _ => SqliteError::backup(file)(error.to_string()),
     };
     let mut from = decompress(file, |_| ())?;
-    let mut to = File::create_new(&raw.0).map_err(Error::io("create", &raw.0))?;
+    let mut to = File::create(&raw.0).map_err(Error::io("create", &raw.0))?;
     let mut buffer = vec![0; BUFFER];
     loop {
         if control.cancel.is_cancelled() {

@@ -1,0 +1,3 @@
+defmodule Bloom.DatabaseBackup.PostgresSuiteTest do
+  use Bloom.Test.BackupCase, async: false, on: Bloom.Test.PostgresDatabase
+end
