@@ -142,7 +142,7 @@ defmodule Bloom.DatabaseBackup.PostgresFailuresTest do
     Application.delete_env(:bloom, :database_tools_directory)
     assert [["0"]] = Server.query!(config, "SELECT count(*) FROM beds")
 
-    assert {:ok, %{replaced: _name}} = once_free(fn -> Postgres.restore(database, file, dump, %{}) end)
+    assert {:ok, %{replaced: _name}} = Postgres.restore(database, file, dump, %{})
     assert [["1000"]] = Server.query!(config, "SELECT count(*) FROM beds")
     refute Enum.any?(Server.databases(), &(&1 =~ "bloom_"))
   end
@@ -167,16 +167,6 @@ defmodule Bloom.DatabaseBackup.PostgresFailuresTest do
   defp await(config, condition, expected) do
     sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = '#{config[:database]}' AND #{condition}"
     until(fn -> Server.query!(config, sql) == expected end)
-  end
-
-  # The lock goes with the session of the one that was killed.
-  defp once_free(fun) do
-    until(fn ->
-      case fun.() do
-        {:error, %Error{code: :database_busy}} -> false
-        answer -> answer
-      end
-    end)
   end
 
   defp until(fun, deadline \\ System.monotonic_time(:millisecond) + 30_000) do

@@ -10,6 +10,8 @@ defmodule Bloom.DatabaseBackup.Postgres.Fresh do
   alias Bloom.DatabaseBackup.Postgres.{Archive, Client, Connection, Rows, Session, Tools}
   alias Bloom.{Error, Native}
 
+  @lock_timeout_ms 3_000
+
   @doc "Holds the lock, drops what was left, and calls the function with a connection to manage databases with."
   @spec exclusively(Connection.t(), (Connection.t() -> result)) :: result | {:error, Error.t()} when result: term()
   def exclusively(connection, fun) do
@@ -79,14 +81,15 @@ defmodule Bloom.DatabaseBackup.Postgres.Fresh do
     Client.execute(manage, "drop the database #{name}", sql, watch)
   end
 
+  # Waits a little: the session of a run that has just ended may be ending still.
   defp lock(session, connection) do
     <<key::signed-64, _rest::binary>> = :crypto.hash(:sha256, "bloom:" <> connection.database)
 
-    case Session.ask(session, "SELECT pg_try_advisory_lock(#{key});") do
-      {:ok, [["t"]]} ->
+    case Session.ask(session, "SET lock_timeout = #{@lock_timeout_ms}; SELECT FROM pg_advisory_lock(#{key});") do
+      {:ok, _row} ->
         :ok
 
-      {:ok, [["f"]]} ->
+      {:error, %Error{code: :lock_timeout}} ->
         {:error,
          Error.new(:database_busy, "another run of Bloom restores a dump of #{connection.database} now",
            suggestions: ["let it end, and try again"]
