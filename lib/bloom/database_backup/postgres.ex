@@ -17,6 +17,8 @@ defmodule Bloom.DatabaseBackup.Postgres do
 
   @behaviour Bloom.DatabaseBackup.Backend
 
+  require Logger
+
   alias Bloom.DatabaseBackup.Postgres.{Archive, Client, Connection, InPlace, Rows, Scratch, Snapshot, Swap, Tools}
   alias Bloom.Error
 
@@ -60,8 +62,8 @@ defmodule Bloom.DatabaseBackup.Postgres do
   end
 
   @doc """
-  How many transactions got an id since the dump: an upper bound of what a restore discards, as ids are given out for
-  all databases of the server, and some to Bloom itself when it verifies the backup.
+  How many transactions with an id have ended since the dump: an upper bound of what a restore discards, as ids are given
+  out for all databases of the server, and a few to Bloom itself when it verifies the backup.
   """
   @impl true
   def written_since(%{connection: connection}, _file, dump) do
@@ -76,8 +78,15 @@ defmodule Bloom.DatabaseBackup.Postgres do
   def restore(%{connection: connection}, file, dump, watch) do
     with {:ok, tools} <- readable(file, dump, watch) do
       case Swap.restore(connection, tools, file, dump, watch) do
-        {:error, %Error{code: :not_permitted}} -> InPlace.restore(connection, tools, file, dump, watch)
-        answer -> answer
+        {:error, %Error{code: :not_permitted} = error} ->
+          Logger.info(
+            "Bloom: #{connection.database} is restored in place, as no other way is permitted: #{error.message}"
+          )
+
+          InPlace.restore(connection, tools, file, dump, watch)
+
+        answer ->
+          answer
       end
     end
   end

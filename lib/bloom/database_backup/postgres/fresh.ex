@@ -10,6 +10,8 @@ defmodule Bloom.DatabaseBackup.Postgres.Fresh do
   alias Bloom.DatabaseBackup.Postgres.{Archive, Client, Connection, Rows, Session, Tools}
   alias Bloom.{Error, Native}
 
+  @lock_timeout_ms 3_000
+
   @doc "Holds the lock, drops what was left, and calls the function with a connection to manage databases with."
   @spec exclusively(Connection.t(), (Connection.t() -> result)) :: result | {:error, Error.t()} when result: term()
   def exclusively(connection, fun) do
@@ -35,12 +37,12 @@ defmodule Bloom.DatabaseBackup.Postgres.Fresh do
   def create(manage, connection, name, opts \\ []) do
     owner = if opts[:owned], do: "format(' OWNER %I', pg_get_userbyid(datdba))", else: "''"
 
-    # The columns of the locale are named differently from version to version. Naming the default tablespace takes a right
-    # that leaving it out does not.
+    # The columns of the locale are named differently from version to version. Naming a tablespace takes a right to it.
     sql = """
     SELECT format('CREATE DATABASE %I WITH TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L',
         #{Client.literal(name)}, pg_encoding_to_char(encoding), datcollate, datctype)
-      || CASE spcname WHEN 'pg_default' THEN '' ELSE format(' TABLESPACE %I', spcname) END
+      || CASE (SELECT dattablespace FROM pg_database WHERE datname = 'template0') WHEN t.oid THEN ''
+        ELSE format(' TABLESPACE %I', spcname) END
       || #{owner}
       || CASE to_jsonb(d) ->> 'datlocprovider'
         WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L',
@@ -79,14 +81,15 @@ defmodule Bloom.DatabaseBackup.Postgres.Fresh do
     Client.execute(manage, "drop the database #{name}", sql, watch)
   end
 
+  # Waits a little: the session of a run that has just ended may be ending still.
   defp lock(session, connection) do
     <<key::signed-64, _rest::binary>> = :crypto.hash(:sha256, "bloom:" <> connection.database)
 
-    case Session.ask(session, "SELECT pg_try_advisory_lock(#{key});") do
-      {:ok, [["t"]]} ->
+    case Session.ask(session, "SET lock_timeout = #{@lock_timeout_ms}; SELECT FROM pg_advisory_lock(#{key});") do
+      {:ok, _row} ->
         :ok
 
-      {:ok, [["f"]]} ->
+      {:error, %Error{code: :lock_timeout}} ->
         {:error,
          Error.new(:database_busy, "another run of Bloom restores a dump of #{connection.database} now",
            suggestions: ["let it end, and try again"]

@@ -7,7 +7,7 @@ defmodule Bloom.DatabaseBackup.Postgres.Snapshot do
   alias Bloom.DatabaseBackup.Postgres.{Client, Connection, Session}
   alias Bloom.Error
 
-  @typedoc "`xmax` is the first transaction id that was not given yet, `open` how many that were had not ended."
+  @typedoc "Behind `xmax` no transaction had ended, and before it all but `open`."
   @type t :: %{
           id: String.t(),
           server: non_neg_integer(),
@@ -48,9 +48,9 @@ defmodule Bloom.DatabaseBackup.Postgres.Snapshot do
   end
 
   @doc """
-  How many transactions got an id since the moment, or had one and had not ended.
+  How many transactions have ended since the moment, of those with an id; those that only read have none.
 
-  Ids are given out for all databases of a server, so this is an upper bound; transactions that only read have none.
+  Ids are given out for all databases of a server, so this is an upper bound of what was committed to this one.
   """
   @spec since(Connection.t(), %{system: String.t(), xmax: non_neg_integer(), open: non_neg_integer()}) ::
           {:ok, non_neg_integer() | :unknown} | {:error, Error.t()}

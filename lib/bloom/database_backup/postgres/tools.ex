@@ -59,8 +59,13 @@ defmodule Bloom.DatabaseBackup.Postgres.Tools do
   end
 
   defp directories do
-    for dir <- Enum.uniq(candidates()), Enum.all?(@names, &program?(Path.join(dir, &1))), do: dir
+    dirs = for dir <- Enum.uniq(candidates()), Enum.all?(@names, &program?(Path.join(dir, &1))), do: dir
+    # Debian's scripts in PATH only choose among the others, and take their time.
+    {scripts, programs} = Enum.split_with(dirs, &match?({:ok, "../share/postgresql-common/" <> _}, link(&1)))
+    programs ++ scripts
   end
+
+  defp link(dir), do: File.read_link(Path.join(dir, "psql"))
 
   defp candidates do
     case Config.get_valid(:database_tools_directory) do

@@ -61,6 +61,12 @@ impl Child {
         Ok(self.ended.map(|(status, _)| status == Some(0)))
     }
 
+    /// Asks its group to end, so that it can end what it has begun at a server.
+    pub(super) fn interrupt(&self) {
+        // There is none any more where all of it has ended.
+        let _ = kill_process_group(self.group, Signal::INT);
+    }
+
     /// Kills what is left of its group, itself included.
     pub(super) fn kill(&self) {
         // There is none any more where all of it has ended.

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 
 const TICK: Duration = Duration::from_millis(5);
 const TELL_EVERY: Duration = Duration::from_millis(100);
-/// How long the others have to notice that one has failed.
+/// How long programs have to notice that another one has failed, or that they are to end.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the programs and waits for them; they and what they have started are gone when it returns.
@@ -34,6 +34,7 @@ pub fn run(pipeline: &Pipeline, control: &Control<'_>) -> Result<Outcome> {
         let started = Row::start(scope, pipeline, &shared);
         let mut row = started.inspect_err(|_| shared.stop.cancel())?;
         let given_up = row.watch(pipeline, control, &shared, total);
+        row.interrupt();
         // What the programs leave behind would hold the pipes open, and the threads at them.
         row.children.iter().for_each(Child::kill);
         shared.stop.cancel();
@@ -127,6 +128,18 @@ impl<'scope> Row<'scope> {
                 told = Instant::now();
                 tell();
             }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Lets those that run end by themselves, for a moment.
+    fn interrupt(&mut self) {
+        let started = Instant::now();
+        let running = |children: &mut Vec<Child>| children.iter_mut().any(|child| matches!(child.ended(), Ok(None)));
+        if running(&mut self.children) {
+            self.children.iter().for_each(Child::interrupt);
+        }
+        while running(&mut self.children) && started.elapsed() < GRACE {
             thread::sleep(TICK);
         }
     }
