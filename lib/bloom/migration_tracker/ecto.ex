@@ -47,6 +47,8 @@ defmodule Bloom.MigrationTracker.Ecto do
 
     # Without the lock, which another node may hold for long, and without making the table.
     Session.with_repo(repo, request, fn ->
+      if request[:end_leftovers], do: Session.end_leftovers(repo, request)
+
       migrated =
         migrator(:migrations, [repo, Files.directories(repo, app), [skip_table_creation: true, migration_lock: false]])
 

@@ -41,8 +41,9 @@ defmodule Bloom.MigrationTracker.Ecto.Session do
   # Not as parameters of the connection, which PgBouncer refuses.
   @doc false
   def limit(connection, timeout_ms, own) do
-    for limit <- ["statement_timeout", "lock_timeout"],
-        do: apply(Postgrex, :query!, [connection, "SET #{limit} = #{timeout_ms}", []])
+    # The shorter one for locks, as its error says what the matter is.
+    for {limit, ms} <- [lock_timeout: div(timeout_ms * 9, 10), statement_timeout: timeout_ms],
+        do: apply(Postgrex, :query!, [connection, "SET #{limit} = #{ms}", []])
 
     case own do
       nil -> :ok
