@@ -46,7 +46,12 @@ defmodule Garden.MixProject do
     [
       {:bloom, path: System.get_env("BLOOM_PATH", "../..")},
       {:garden_seeds, path: "seeds"}
-      | if(File.dir?(Path.expand("bees", __DIR__)), do: [{:garden_bees, path: "bees"}], else: [])
+      # Some versions have more.
+      | for(
+          {app, dir} <- [garden_bees: "bees", ecto_sql: "ecto_sql"],
+          File.dir?(Path.expand(dir, __DIR__)),
+          do: {app, path: dir}
+        )
     ]
   end
 end

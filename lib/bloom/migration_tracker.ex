@@ -71,9 +71,13 @@ defmodule Bloom.MigrationTracker do
     with {:ok, _migrations} <- in_words(rolled_back), do: :ok
   end
 
-  @doc "The repos of release `version`, and every migration that is applied or among its files."
-  @spec survey(String.t()) :: {:ok, survey()} | {:error, Error.t()}
-  defdelegate survey(version), to: Ask
+  @doc """
+  The repos of release `version`, and every migration that is applied or among its files.
+
+  With `end_leftovers: true` what an interrupted migration of this node still does in the database is ended first.
+  """
+  @spec survey(String.t(), end_leftovers: boolean()) :: {:ok, survey()} | {:error, Error.t()}
+  def survey(version, opts \\ []), do: Ask.survey(version, opts)
 
   @doc "Runs migrations with the code of release `version`, oldest first."
   @spec run(String.t(), [migration()]) :: {:ok, [migration()]} | {:error, Error.t()}

@@ -31,7 +31,7 @@ defmodule Bloom.Deployment.SchemaRollback do
   defp applied(version, migrations, deadline) do
     keys = Enum.map(migrations, &MigrationTracker.key/1)
 
-    case MigrationTracker.survey(version) do
+    case MigrationTracker.survey(version, end_leftovers: true) do
       {:ok, survey} ->
         {:ok, for(%{status: :up} = found <- survey.migrations, MigrationTracker.key(found) in keys, do: found)}
 

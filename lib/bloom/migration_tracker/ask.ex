@@ -12,8 +12,8 @@ defmodule Bloom.MigrationTracker.Ask do
   @survey_ms 30_000
 
   @doc "Which repos and migrations release `version` has."
-  @spec survey(String.t()) :: {:ok, Bloom.MigrationTracker.survey()} | {:error, Error.t()}
-  def survey(version), do: ask(version, :survey, %{}, @survey_ms)
+  @spec survey(String.t(), end_leftovers: boolean()) :: {:ok, Bloom.MigrationTracker.survey()} | {:error, Error.t()}
+  def survey(version, opts), do: ask(version, :survey, Map.new(opts), @survey_ms)
 
   @doc "Runs or rolls back migrations with the code of release `version`."
   @spec migrate(String.t(), :run | :rollback, [Migrator.key()]) :: {:ok, [Migrator.key()]} | {:error, Error.t()}

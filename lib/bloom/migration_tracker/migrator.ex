@@ -11,14 +11,16 @@ defmodule Bloom.MigrationTracker.Migrator do
 
   @typedoc """
   What is asked. `apps` are the applications of the release. `wanted` are the migrations to be run or rolled back, `session`
-  is a name for connections, which begins alike (`session_prefix`) for everything that one node ever started.
+  is a name for connections, which begins alike (`session_prefix`) for everything that one node ever started. With
+  `end_leftovers` a survey first ends what an earlier VM of this node may still be doing.
   """
   @type request :: %{
           required(:apps) => [atom()],
           required(:timeout_ms) => pos_integer(),
           required(:session_prefix) => String.t(),
           required(:session) => String.t(),
-          optional(:wanted) => [key()]
+          optional(:wanted) => [key()],
+          optional(:end_leftovers) => boolean()
         }
 
   @typedoc "Why it failed, and which of the wanted were done all the same."

@@ -28,8 +28,7 @@ defmodule Bloom.Native.Beside do
         env: environment({function, arguments})
       ])
 
-    {:os_pid, os_pid} = Port.info(port, :os_pid)
-    wait(%{port: port, os_pid: os_pid, watch: watch, part: "", said: [], kill_at: nil, answer: nil})
+    wait(%{port: port, watch: watch, part: "", said: [], kill_at: nil, answer: nil})
   end
 
   @doc "What runs in the VM beside the node."
@@ -98,7 +97,11 @@ defmodule Bloom.Native.Beside do
   end
 
   defp look(state) do
-    if now() >= state.kill_at, do: System.cmd("kill", ["-KILL", to_string(state.os_pid)])
+    # Asked for only now: it is not known at once, and what ended by itself has none any more.
+    with true <- now() >= state.kill_at, {:os_pid, os_pid} when os_pid > 0 <- Port.info(state.port, :os_pid) do
+      System.cmd("kill", ["-KILL", to_string(os_pid)], stderr_to_stdout: true)
+    end
+
     state
   end
 
@@ -131,7 +134,7 @@ defmodule Bloom.Native.Beside do
     end
   end
 
-  defp code, do: for(app <- [:elixir, :bloom], do: to_string(:code.lib_dir(app, :ebin)))
+  defp code, do: for(app <- [:elixir, :bloom], do: app |> :code.lib_dir() |> Path.join("ebin"))
 
   defp environment(call) do
     [

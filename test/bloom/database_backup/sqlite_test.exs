@@ -77,7 +77,8 @@ defmodule Bloom.DatabaseBackup.SQLiteTest do
   # The operating system's processes of ports of this VM that run another VM.
   defp beside do
     for port <- Port.list(),
-        {:os_pid, pid} <- [Port.info(port, :os_pid)],
+        # Zero as long as the system has not told it.
+        {:os_pid, pid} when pid > 0 <- [Port.info(port, :os_pid)],
         {:name, name} <- [Port.info(port, :name)],
         to_string(name) =~ ~r"/erl$",
         do: to_string(pid)
