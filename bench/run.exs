@@ -1,9 +1,9 @@
 # Run by bin/bench: picks what is to be measured, prints it, and writes bench/RESULTS.md when that is everything.
 
-for file <- ~w(measure archive plan switch restart journal), do: Code.require_file("#{file}.exs", __DIR__)
+for file <- ~w(measure archive plan switch restart journal backup), do: Code.require_file("#{file}.exs", __DIR__)
 
 dir = System.fetch_env!("BLOOM_BENCH_DIR")
-all = ["archive", "plan", "switch", "restart", "journal"]
+all = ["archive", "plan", "switch", "restart", "journal", "backup"]
 wanted = if System.argv() == [], do: all, else: System.argv()
 
 sections =
@@ -18,6 +18,7 @@ sections =
       "switch" -> Bench.Switch.run(sub)
       "restart" -> Bench.Restart.run(sub)
       "journal" -> Bench.Journal.run(sub)
+      "backup" -> Bench.Backup.run(sub)
       other -> raise ArgumentError, "there is nothing called #{other} to measure: see bin/bench --help"
     end
   end

@@ -76,10 +76,19 @@ defmodule Bloom.PipelineTest do
 
   defp sh(script), do: %{program: "/bin/sh", arguments: ["-c", script], environment: [{"PATH", "/usr/bin:/bin"}]}
 
-  defp gone?(pid_file) do
-    case File.read("/proc/#{pid_file |> File.read!() |> String.trim()}/stat") do
+  # One that is killed takes a moment.
+  defp gone?(pid_file, deadline \\ System.monotonic_time(:millisecond) + 20_000) do
+    cond do
+      ended?(pid_file |> File.read!() |> String.trim()) -> true
+      System.monotonic_time(:millisecond) > deadline -> false
+      true -> receive(after: (10 -> gone?(pid_file, deadline)))
+    end
+  end
+
+  defp ended?(pid) do
+    case File.read("/proc/#{pid}/stat") do
       {:ok, stat} -> stat =~ ") Z "
-      {:error, :enoent} -> true
+      {:error, _gone} -> true
     end
   end
 end

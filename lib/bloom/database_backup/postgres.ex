@@ -42,8 +42,12 @@ defmodule Bloom.DatabaseBackup.Postgres do
   def dump(%{connection: connection}, file, watch) do
     Snapshot.hold(connection, fn snapshot ->
       with {:ok, tools} <- Tools.find(snapshot.server),
-           {:ok, rows} <- Rows.count(connection, snapshot.id, watch),
-           {:ok, written} <- Archive.write(connection, tools, snapshot, file, watch),
+           # Beside the dump, which leaves the server time for it.
+           counting = Task.async(fn -> Rows.count(connection, snapshot.id, watch) end),
+           {written, counted} =
+             {Archive.write(connection, tools, snapshot, file, watch), Task.await(counting, :infinity)},
+           {:ok, written} <- written,
+           {:ok, rows} <- counted,
            {:ok, contents} <- Archive.contents(tools, file, watch),
            :ok <- complete(file, contents, rows) do
         moment = Map.take(snapshot, [:server, :system, :xmax, :open, :extensions])

@@ -39,13 +39,21 @@ fn read(path: &Path) -> Vec<u8> {
     contents
 }
 
-/// Whether the process that has written its number there is gone.
+/// Whether the process that has written its number there goes: one that is killed takes a moment.
 fn is_gone(pid_file: &Path) -> bool {
     let pid = fs::read_to_string(pid_file).unwrap();
-    match fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
+    let gone = || match fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
         Ok(stat) => stat.contains(") Z "),
         Err(_) => true,
+    };
+    let started = Instant::now();
+    while !gone() {
+        if started.elapsed() > Duration::from_secs(20) {
+            return false;
+        }
+        std::thread::yield_now();
     }
+    true
 }
 
 #[test]

@@ -161,12 +161,12 @@ defmodule Bloom.DatabaseBackup.PostgresFailuresTest do
 
   defp nothing_left?(file), do: not File.exists?(file) and Path.wildcard(file <> "*") == []
 
-  defp await_waiting(config), do: await(config, "wait_event_type = 'Lock'", [["1"]])
-  defp await_nobody(config), do: await(config, "application_name = 'bloom'", [["0"]])
+  defp await_waiting(config), do: await(config, "wait_event_type = 'Lock'", "t")
+  defp await_nobody(config), do: await(config, "application_name = 'bloom'", "f")
 
   defp await(config, condition, expected) do
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = '#{config[:database]}' AND #{condition}"
-    until(fn -> Server.query!(config, sql) == expected end)
+    sql = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = '#{config[:database]}' AND #{condition}"
+    until(fn -> Server.query!(config, sql) == [[expected]] end)
   end
 
   defp until(fun, deadline \\ System.monotonic_time(:millisecond) + 30_000) do

@@ -20,6 +20,9 @@ defmodule Bloom.DatabaseBackup.Postgres.Rows do
   \\gexec
   """
 
+  # As long as `pg_dump` waits.
+  @lock_timeout_ms 60_000
+
   @typedoc "By name, quoted as in SQL (`public.beds`)."
   @type t :: %{String.t() => non_neg_integer()}
 
@@ -30,7 +33,7 @@ defmodule Bloom.DatabaseBackup.Postgres.Rows do
 
     sql = """
     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    #{import_snapshot}SET LOCAL row_security = off; SET LOCAL search_path = pg_catalog;
+    #{import_snapshot}SET LOCAL lock_timeout = #{@lock_timeout_ms}; SET LOCAL row_security = off; SET LOCAL search_path = pg_catalog;
     #{@statements}
     COMMIT;
     """

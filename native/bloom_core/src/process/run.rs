@@ -19,7 +19,7 @@ const TELL_EVERY: Duration = Duration::from_millis(100);
 /// How long programs have to notice that another one has failed, or that they are to end.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Runs the programs and waits for them; they and what they have started are gone when it returns.
+/// Runs the programs and waits for them; they are gone when it returns, and what they have started is killed.
 ///
 /// # Errors
 /// [`Error::Cancelled`], [`Error::Process`] and what the disk refuses. That a program has failed is no error here, but
