@@ -26,5 +26,4 @@ config :garden, Garden.Repo,
 config :bloom,
   min_backup_space_mb: 1,
   database_migration_timeout_ms: String.to_integer(System.get_env("GARDEN_MIGRATION_TIMEOUT_MS", "20000")),
-  database_migration_rollback_strategy:
-    String.to_atom(System.get_env("GARDEN_ROLLBACK_STRATEGY", "ecto_first"))
+  database_migration_rollback_strategy: String.to_atom(System.get_env("GARDEN_ROLLBACK_STRATEGY", "ecto_first"))
