@@ -59,6 +59,19 @@ fn callers_depend_on_changed_callees_and_on_implementations_behind_protocols() {
 }
 
 #[test]
+fn who_names_a_struct_depends_on_it_and_who_names_a_process_does_not() {
+    let modules = |code| {
+        vec![
+            module("Elixir.Beds", code).names("Elixir.Bed").names("Elixir.Gardener").names("true"),
+            module("Elixir.Bed", code).exports("__struct__", 0),
+            module("Elixir.Gardener", code).behaviour("Elixir.GenServer"),
+        ]
+    };
+    let plan = between("garden", modules(1), modules(2));
+    assert_eq!(module_of(&plan, "garden", "Elixir.Beds").depends_on, ["Elixir.Bed"]);
+}
+
+#[test]
 fn applications_stand_after_what_they_need() {
     let names: Vec<_> = to(|_| ()).applications.into_iter().map(|app| app.name).collect();
     let at = |name: &str| names.iter().position(|found| found == name).unwrap();

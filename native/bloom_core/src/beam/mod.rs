@@ -39,6 +39,8 @@ pub struct Beam<'a> {
 /// What a plan wants to know of a module that changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
+    /// The atoms of its code, those in literals not among them: structs and modules that it names are there.
+    pub atoms: Vec<Arc<str>>,
     /// The modules that it calls.
     pub imported_modules: Vec<Arc<str>>,
     /// Functions of the form module, function, arity that it calls.
@@ -154,6 +156,7 @@ impl<'a> Beam<'a> {
                 .and_then(|implementation| implementation.get("protocol"))
                 .and_then(|protocol| protocol.as_atom().map(str::to_owned));
         }
+        details.atoms = atoms;
         Ok(details)
     }
 

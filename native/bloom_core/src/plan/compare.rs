@@ -230,7 +230,8 @@ fn target_facts(applications: &[AppPlan], target: &Target) -> Result<HashMap<Str
 }
 
 /// Who calls whom among the modules that are new or differ. Who calls a protocol depends on its implementations,
-/// which the protocol finds by name.
+/// which the protocol finds by name; who names a module that is no process, on that one: a struct's fields must be there
+/// before, and until after, those who use them.
 fn depend(applications: &mut [AppPlan], facts: &HashMap<String, Facts>) {
     let mut implementations: HashMap<&str, Vec<&str>> = HashMap::new();
     for (name, found) in facts {
@@ -243,7 +244,10 @@ fn depend(applications: &mut [AppPlan], facts: &HashMap<String, Facts>) {
         let Some(found) = facts.get(&module.name) else { continue };
         let calls = found.calls.iter().map(String::as_str);
         let implementing = calls.clone().filter_map(|name| implementations.get(name)).flatten().copied();
-        let callees: BTreeSet<&str> = calls.filter(|name| facts.contains_key(*name)).chain(implementing).collect();
+        let plain = |name: &&str| facts.get(*name).is_some_and(|named| named.role == Role::Plain);
+        let named = found.names.iter().map(String::as_str).filter(plain);
+        let callees: BTreeSet<&str> =
+            calls.filter(|name| facts.contains_key(*name)).chain(implementing).chain(named).collect();
         module.depends_on = callees.into_iter().filter(|name| *name != module.name).map(str::to_owned).collect();
     }
 }

@@ -1,5 +1,7 @@
 //! What a plan remembers of a module: as little as decides, as there may be thousands.
 
+use std::sync::Arc;
+
 use crate::beam::Details;
 
 const SUPERVISORS: [&str; 4] = ["supervisor", "supervisor_bridge", "Elixir.Supervisor", "Elixir.DynamicSupervisor"];
@@ -39,18 +41,22 @@ pub(super) struct Facts {
     pub(super) implements: Option<String>,
     /// Which of the known modules it calls.
     pub(super) calls: Vec<String>,
+    /// Which of the known modules it names without a call, as it does with structs.
+    pub(super) names: Vec<String>,
 }
 
 impl Facts {
     pub(super) fn of(details: &Details, known: impl Fn(&str) -> bool) -> Self {
         let role = role(details);
+        let known_of = |names: &[Arc<str>]| names.iter().filter(|name| known(name)).map(ToString::to_string).collect();
         Self {
             role,
             loads_nif: details.loads_nif(),
             // A module with the behaviour calls the same function to start itself.
             inline_children: role != Role::Supervisor && details.calls("Elixir.Supervisor", "start_link", 2),
             implements: details.implements.clone(),
-            calls: details.imported_modules.iter().filter(|name| known(name)).map(ToString::to_string).collect(),
+            calls: known_of(&details.imported_modules),
+            names: known_of(&details.atoms),
         }
     }
 

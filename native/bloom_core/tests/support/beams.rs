@@ -9,6 +9,7 @@ pub struct Module {
     pub exports: Vec<(&'static str, u32)>,
     pub imports: Vec<(&'static str, &'static str, u32)>,
     pub implements: Option<&'static str>,
+    pub names: Vec<&'static str>,
 }
 
 pub fn module(name: &str, code: u32) -> Module {
@@ -36,6 +37,11 @@ impl Module {
         self
     }
 
+    pub fn names(mut self, atom: &'static str) -> Self {
+        self.names.push(atom);
+        self
+    }
+
     /// The file of it.
     pub fn beam(&self) -> Vec<u8> {
         let mut atoms: Vec<&str> = vec![&self.name];
@@ -49,6 +55,9 @@ impl Module {
         };
         let imports: Vec<[u32; 3]> = self.imports.iter().map(|(m, f, a)| [index(m), index(f), *a]).collect();
         let exports: Vec<[u32; 3]> = self.exports.iter().map(|(f, a)| [index(f), *a, 0]).collect();
+        for name in &self.names {
+            index(name);
+        }
 
         let mut table = u32::try_from(atoms.len()).unwrap().to_be_bytes().to_vec();
         for atom in atoms {
