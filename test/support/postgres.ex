@@ -122,11 +122,14 @@ defmodule Bloom.Test.Postgres do
     ]
   end
 
-  # With what Bloom kept of it.
-  defp drop_all!(database) do
+  @doc "Drops a database with what Bloom kept of it."
+  @spec drop_all!(String.t()) :: :ok
+  def drop_all!(database) do
     for name <- databases(), name == database or String.starts_with?(name, database <> "_replaced_") do
       query!(config(@user), "DROP DATABASE #{quoted(name)} WITH (FORCE)")
     end
+
+    :ok
   end
 
   defp quoted(name), do: "\"" <> String.replace(name, "\"", "\"\"") <> "\""

@@ -62,6 +62,8 @@ defmodule Bloom.Deployment.Recovery do
   @doc "Settles it: to the end where that was reached, on where it goes on, else back."
   @spec settle({Context.t(), [map()]}) :: Walk.result()
   def settle({context, journal} = unfinished) do
+    # A process that was killed cleans nothing up.
+    Native.ok!(Native.archive_sweep(context.root.path))
     started = started(context, journal, :run)
     decisive = Steps.decisive(context.operation)
 

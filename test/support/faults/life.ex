@@ -13,8 +13,9 @@ defmodule Bloom.Test.Faults.Life do
   @spec start!(Site.t(), Scenario.t(), Path.t(), Path.t()) :: {Node.t(), Interposer.t()}
   def start!(site, scenario, base, root) do
     Site.copy!(base, root)
+    if Scenario.database?(scenario), do: Site.make_database!(root, base)
     interposer = Interposer.new(site.library, root)
-    {:ok, node} = start(root, Scenario.env(scenario.probation_ms) ++ Interposer.env(interposer))
+    {:ok, node} = start(root, Scenario.env(scenario, root, scenario.probation_ms) ++ Interposer.env(interposer))
     {node, interposer}
   end
 

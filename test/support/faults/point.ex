@@ -14,7 +14,7 @@ defmodule Bloom.Test.Faults.Point do
     * `power-strict`, `power-ordered`, `power-torn` - the power fails there: see `Bloom.Test.Faults.Disk`.
   """
 
-  alias Bloom.Test.Faults.{Disk, Log, Recording, Site, Strike}
+  alias Bloom.Test.Faults.{Disk, Log, Recording, Scenario, Site, Strike}
 
   @enforce_keys [:scenario, :fault, :at]
   defstruct [:scenario, :fault, :at, :operation]
@@ -59,6 +59,7 @@ defmodule Bloom.Test.Faults.Point do
     root = Site.root(site, String.replace(name(point), ":", "-"))
     lost = Strike.run(point.fault, point.at, recording, site, root)
     Site.remove!(root)
+    if Scenario.database?(recording.scenario), do: Site.drop_database!(root)
     lost
   catch
     # What goes wrong in the harness is no proof of anything, so the point counts as lost.

@@ -11,14 +11,17 @@ defmodule Bloom.Test.Faults.Scenario do
     * `unhealthy` - a hot switch to a release whose health check fails, which is taken back;
     * `probation` - a hot switch, and a rollback while it is on probation;
     * `restart-up`, `restart-down` - the same two ways by a trial boot;
-    * `restart-unhealthy` - a trial boot of a release whose health check fails, which goes back by itself.
+    * `restart-unhealthy` - a trial boot of a release whose health check fails, which goes back by itself;
+    * `migrate`, `migrate-down` - a hot switch to a release with migrations, and the rollback, which takes them back;
+    * `migrate-unhealthy`, `restart-migrate` - a hot switch to, and a trial boot of, an unhealthy release with migrations.
   """
 
+  alias Bloom.Test.{DatabaseRelease, Node}
   alias Bloom.Test.Faults.Site
-  alias Bloom.Test.Node
 
   @enforce_keys [:name, :prepare, :operation, :answer, :from, :to, :ends_on]
-  defstruct [:name, :prepare, :operation, :answer, :from, :to, :ends_on, uploads: ["1.1.0"], probation_ms: 100]
+  defstruct [:name, :prepare, :operation, :answer, :from, :to, :ends_on] ++
+              [first: "1.0.0", uploads: ["1.1.0"], probation_ms: 100]
 
   @wait [wait: :commit]
 
@@ -27,6 +30,7 @@ defmodule Bloom.Test.Faults.Scenario do
 
   @type t :: %__MODULE__{
           name: String.t(),
+          first: String.t(),
           uploads: [String.t()],
           prepare: [call()],
           operation: [call()],
@@ -37,9 +41,11 @@ defmodule Bloom.Test.Faults.Scenario do
           probation_ms: non_neg_integer()
         }
 
-  @doc "All scenarios, by what is deployed first: 1.0.0 in each."
+  @doc "All scenarios."
   @spec all() :: [t()]
-  def all do
+  def all, do: plain() ++ with_database()
+
+  defp plain do
     [
       %__MODULE__{
         name: "install",
@@ -119,6 +125,46 @@ defmodule Bloom.Test.Faults.Scenario do
     ]
   end
 
+  defp with_database do
+    common = %__MODULE__{
+      name: "",
+      first: "2.0.0-db",
+      uploads: ["2.1.0-db"],
+      prepare: [{:install_release, ["2.1.0-db"]}],
+      operation: [],
+      answer: :ok,
+      from: "2.0.0-db",
+      to: "2.0.0-db",
+      ends_on: "2.0.0-db"
+    }
+
+    switched = common.prepare ++ [{:switch_release, ["2.1.0-db", @wait]}]
+    bad = "2.2.0-unhealthy"
+    to_bad = %{common | uploads: ["2.1.0-db", bad], prepare: [{:install_release, [bad]}]}
+
+    [
+      %{
+        common
+        | name: "migrate",
+          operation: [{:switch_release, ["2.1.0-db", @wait]}],
+          to: "2.1.0-db",
+          ends_on: "2.1.0-db"
+      },
+      %{common | name: "migrate-down", prepare: switched, operation: [{:rollback_release, [@wait]}], from: "2.1.0-db"},
+      %{to_bad | name: "migrate-unhealthy", operation: [{:switch_release, [bad, @wait]}], answer: :error},
+      %{
+        to_bad
+        | name: "restart-migrate",
+          operation: [{:switch_release, [bad, [mode: :restart]]}],
+          answer: {:ok, :restarting}
+      }
+    ]
+  end
+
+  @doc "Whether its releases have a database."
+  @spec database?(t()) :: boolean()
+  def database?(%__MODULE__{first: first}), do: first == "2.0.0-db"
+
   @doc "What may run while a disk is full, when a trial cannot be ended in order: also the release on trial."
   @spec on_full_disk(t()) :: [String.t()]
   def on_full_disk(%__MODULE__{} = scenario) do
@@ -137,32 +183,32 @@ defmodule Bloom.Test.Faults.Scenario do
       raise ArgumentError, "there is no scenario #{name}, only #{Enum.map_join(all(), ", ", & &1.name)}"
   end
 
-  @doc "What is deployed before anything else."
-  @spec first() :: String.t()
-  def first, do: "1.0.0"
-
   @doc "Every version that some scenario needs."
   @spec versions() :: [String.t()]
-  def versions, do: [first() | Enum.flat_map(all(), & &1.uploads)] |> Enum.uniq()
+  def versions, do: all() |> Enum.flat_map(&[&1.first | &1.uploads]) |> Enum.uniq()
 
   @doc "The version of the good deployment that must succeed when `running` runs."
   @spec next(t(), String.t()) :: String.t()
-  def next(%__MODULE__{}, "1.0.0"), do: "1.1.0"
-  def next(%__MODULE__{}, _running), do: "1.0.0"
+  def next(%__MODULE__{first: first, uploads: [other | _more]}, running),
+    do: if(running == first, do: other, else: first)
 
-  @doc "What a node is started with, before the fault and after it."
-  @spec env(non_neg_integer()) :: [{String.t(), String.t()}]
-  def env(probation_ms \\ 100) do
-    [{"GARDEN_PROBATION_MS", Integer.to_string(probation_ms)}, {"GARDEN_RESTARTED_BY", "the matrix of faults"}]
+  @doc "What the node of a root is started with, before the fault and after it."
+  @spec env(t(), Path.t(), non_neg_integer()) :: [{String.t(), String.t()}]
+  def env(%__MODULE__{} = scenario, root, probation_ms \\ 100) do
+    database = if database?(scenario), do: DatabaseRelease.env(Site.database(root)), else: []
+    probation = {"GARDEN_PROBATION_MS", Integer.to_string(probation_ms)}
+    [probation, {"GARDEN_RESTARTED_BY", "the matrix of faults"} | database]
   end
 
   @doc "Prepares the root of a scenario: deployed, started, led to where the operation starts, and stopped in order."
   @spec prepare!(t(), Site.t()) :: Path.t()
   def prepare!(%__MODULE__{} = scenario, site) do
     root = Site.root(site, "base-#{scenario.name}")
-    Site.copy!(Site.pristine(site, first()), root)
+    Site.copy!(Site.pristine(site, scenario.first), root)
     for version <- scenario.uploads, do: Site.upload!(site, root, version)
-    {:ok, node} = Node.start(root, env: env())
+    if database?(scenario), do: Site.make_database!(root)
+    {:ok, node} = Node.start(root, env: env(scenario, root))
+    if database?(scenario), do: {:ok, [_first]} = Node.rpc(node, Bloom.MigrationTracker, :run_pending_migrations, [])
     for call <- scenario.prepare, do: :ok = call(node, call)
     :ok = Node.stop(node)
     root

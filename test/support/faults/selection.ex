@@ -1,7 +1,7 @@
 defmodule Bloom.Test.Faults.Selection do
   @moduledoc "Which points the matrix has, and which of them are run when not all are."
 
-  alias Bloom.Test.Faults.{Disk, Log, Point, Recording, SmallDisk}
+  alias Bloom.Test.Faults.{Disk, Log, Point, Recording, Scenario, SmallDisk}
 
   # An installation is hundreds of files that are unpacked alike.
   @of_installation 24
@@ -42,6 +42,8 @@ defmodule Bloom.Test.Faults.Selection do
       | for(model <- [:strict, :ordered, :torn], do: {:power, fn -> power_cuts(recording, model, places) end})
     ]
 
+    # What a power cut leaves of a disk is computed, and nobody can say what it leaves of a database.
+    kinds = if Scenario.database?(recording.scenario), do: kinds -- [:power], else: kinds
     for {kind, group} <- groups, kind in kinds, point <- limited(recording, group.()), do: point
   end
 

@@ -7,7 +7,7 @@ defmodule Bloom.Test.Faults.Site do
   of the proof.
   """
 
-  alias Bloom.Test.{Garden, Node}
+  alias Bloom.Test.{Garden, Node, Postgres}
 
   @enforce_keys [:dir, :library, :archives]
   defstruct [:dir, :library, :archives]
@@ -48,6 +48,25 @@ defmodule Bloom.Test.Faults.Site do
     find . -mindepth 1 -maxdepth 1 ! -name lib ! -name 'erts-*' ! -name releases -exec cp -a -t "$2" {} +
     """
   end
+
+  @doc "The database of the node of a root."
+  @spec database(Path.t()) :: keyword()
+  def database(root) do
+    id = :crypto.hash(:sha256, root) |> Base.encode16(case: :lower) |> binary_part(0, 16)
+    Postgres.config("faults_#{id}")
+  end
+
+  @doc "Makes the database of a root, empty or as that of another root, where nobody is connected to."
+  @spec make_database!(Path.t(), Path.t() | nil) :: :ok
+  def make_database!(root, from \\ nil) do
+    template = if from, do: database(from)[:database], else: "template0"
+    Postgres.query!(Postgres.config("postgres"), "CREATE DATABASE #{database(root)[:database]} TEMPLATE #{template}")
+    :ok
+  end
+
+  @doc "Drops the database of a root and what Bloom kept of it."
+  @spec drop_database!(Path.t()) :: :ok
+  def drop_database!(root), do: Postgres.drop_all!(database(root)[:database])
 
   @doc "Removes a root and the interposer's files beside it."
   @spec remove!(Path.t()) :: :ok

@@ -12,7 +12,7 @@ defmodule Bloom.Test.Faults.Strike do
   def run({:power, model}, at, recording, site, root) do
     recording |> Recording.disk_before(at) |> Disk.image(model) |> Disk.write!(recording.armed, root)
 
-    case Life.start(root, Scenario.env()) do
+    case Life.start(root, Scenario.env(recording.scenario, root)) do
       {:ok, node} -> ending(node, whole(node, recording, site, Recording.versions(recording, at)))
       {:error, text} -> [text]
     end
@@ -66,7 +66,8 @@ defmodule Bloom.Test.Faults.Strike do
 
   def run(:small_disk, kib, recording, site, root) do
     SmallDisk.mount!(recording.base, root)
-    {:ok, node} = Life.start(root, Scenario.env(recording.scenario.probation_ms))
+    if Scenario.database?(recording.scenario), do: Site.make_database!(root, recording.base)
+    {:ok, node} = Life.start(root, Scenario.env(recording.scenario, root, recording.scenario.probation_ms))
     SmallDisk.fill!(root, kib)
     node |> Life.ask(recording.scenario) |> await_answer(node)
     lost = full_for_a_while(node, recording, site, fn -> SmallDisk.free!(root) end)

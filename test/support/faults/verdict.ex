@@ -7,9 +7,10 @@ defmodule Bloom.Test.Faults.Verdict do
   """
 
   alias Bloom.Test.Faults.{Modules, Scenario, Site}
-  alias Bloom.Test.{HTTP, Node}
+  alias Bloom.Test.{DatabaseRelease, HTTP, Node}
 
   @timeout_ms 60_000
+  @migrations %{"2.0.0-db" => ["20260101000000"], "2.1.0-db" => ["20260101000000", "20260201000000"]}
   @leftovers ["sys.config.pristine", ".staging-*", ".rehearsal-*", "*.tmp"]
 
   @doc "Every reason why the node is not whole, or none. `versions` are those that it may run."
@@ -18,6 +19,7 @@ defmodule Bloom.Test.Faults.Verdict do
     case await_settled(node) do
       :ok ->
         serving(node, site, versions) ++
+          schema(node) ++
           agree(states(node)) ++ journal(node) ++ launcher(node, site) ++ files(node, site) ++ leftovers(node.root)
 
       {:busy, what} ->
@@ -143,13 +145,34 @@ defmodule Bloom.Test.Faults.Verdict do
          {:ok, nil} <- Node.rpc(node, Bloom.Metadata, :unfinished_deployment, []),
          {:ok, history} <- Node.rpc(node, Bloom.Metadata, :get_deployment_history, []) do
       committed = for %{outcome: :committed, version: version} <- history, do: version
-      last = List.first(committed, Scenario.first())
+      last = List.first(committed, first(running))
 
       if(last == running, do: [], else: ["#{running} runs, but the journal says that #{last} was committed last"]) ++
         for(%{outcome: nil} = deployment <- history, do: "the journal has no outcome of #{inspect(deployment)}")
     else
       {:ok, unfinished} -> ["the journal has an unfinished deployment: #{inspect(unfinished)}"]
       {:error, error} -> ["the journal cannot be relied on: #{inspect(error)}"]
+    end
+  end
+
+  # Where nothing was committed, it is what was deployed before Bloom was asked for anything.
+  defp first(running), do: Enum.find(Scenario.all(), hd(Scenario.all()), &(&1.first == running)).first
+
+  # The migrations of the running release, all of them and no other, and code that can use what they made.
+  defp schema(node) do
+    case @migrations[Node.get(node, "/version")] do
+      nil ->
+        []
+
+      expected ->
+        applied = DatabaseRelease.applied(Site.database(node.root))
+        used = HTTP.get(node.http_port, "/store")
+
+        if(applied == expected,
+          do: [],
+          else: ["the migrations #{inspect(applied)} are applied, not #{inspect(expected)}"]
+        ) ++
+          if(match?({:ok, 200, _store}, used), do: [], else: ["it cannot read its database: #{inspect(used)}"])
     end
   end
 
