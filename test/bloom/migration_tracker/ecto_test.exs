@@ -1,4 +1,4 @@
-# On a stand-in of Ecto, or on the library itself where that is in the code path:
+# On a real PostgreSQL, with garden's stand-in for Ecto, or with the library itself where that is in the code path:
 #
 #     ERL_LIBS=/path/to/_build/dev/lib mix test test/bloom/migration_tracker/ecto_test.exs
 defmodule Bloom.MigrationTracker.EctoTest do
@@ -8,7 +8,8 @@ defmodule Bloom.MigrationTracker.EctoTest do
   alias Bloom.Test.Postgres
 
   @library Code.ensure_loaded?(Ecto.Migrator)
-  @repo if @library, do: Library.Repo, else: StandIn.Repo
+  @stand_in Path.expand("../../../examples/garden/variants/2.0.0-db/ecto_sql/lib", __DIR__)
+  @repo Contract.Repo
   @name inspect(@repo)
 
   @reversible "def change, do: execute(\"CREATE TABLE TABLE_OF (id integer)\", \"DROP TABLE TABLE_OF\")"
@@ -18,11 +19,18 @@ defmodule Bloom.MigrationTracker.EctoTest do
 
   # Only for these tests: to all others there is no Ecto.
   setup_all do
-    file = Path.expand(if(@library, do: "ecto/library.exs", else: "ecto/stand_in.exs"), __DIR__)
-    modules = for {module, _binary} <- Code.compile_file(file), do: module
+    files =
+      if @library,
+        do: [],
+        else: for(name <- ~w(errors psql repo migration migrator), do: Path.join(@stand_in, "#{name}.ex"))
+
+    stand_in = for file <- files, {module, _binary} <- Code.compile_file(file), do: module
+
+    repo = "defmodule #{@name}, do: use(Ecto.Repo, otp_app: :contract, adapter: Ecto.Adapters.Postgres)"
+    [{module, _binary}] = Code.compile_string(repo)
 
     on_exit(fn ->
-      for module <- modules do
+      for module <- [module | stand_in] do
         :code.delete(module)
         :code.purge(module)
       end
@@ -36,6 +44,7 @@ defmodule Bloom.MigrationTracker.EctoTest do
     File.mkdir_p!(migrations)
     application(:contract, Path.join(root, "contract/ebin"))
     Application.put_env(:contract, :ecto_repos, [@repo])
+    Application.put_env(:contract, @repo, Postgres.database!() ++ [log: false])
     start(@library, root)
     # Files are compiled again in each direction, in a VM that ends with the question otherwise.
     Code.put_compiler_option(:ignore_module_conflict, true)
@@ -50,15 +59,11 @@ defmodule Bloom.MigrationTracker.EctoTest do
     %{migrations: migrations}
   end
 
-  defp start(true, _root) do
-    Application.put_env(:contract, @repo, Postgres.database!() ++ [log: false])
-    {:ok, _apps} = Application.ensure_all_started(:postgrex)
-  end
+  defp start(true, _root), do: {:ok, _apps} = Application.ensure_all_started(:postgrex)
 
   defp start(false, root) do
     File.mkdir_p!(Path.join(root, "ecto_sql/ebin"))
     application(:ecto_sql, Path.join(root, "ecto_sql/ebin"))
-    start_supervised!(StandIn.Database)
 
     on_exit(fn ->
       Application.stop(:ecto_sql)

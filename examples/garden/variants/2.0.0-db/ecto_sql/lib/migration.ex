@@ -1,7 +1,3 @@
-defmodule Ecto.MigrationError do
-  defexception [:message]
-end
-
 defmodule Ecto.Migration do
   @moduledoc "The part of Ecto's that is made of `execute/1` and `execute/2`."
 

@@ -27,11 +27,3 @@ defmodule Postgrex do
 
   def query!(:connection, sql, []), do: Process.put(__MODULE__, [sql | Process.get(__MODULE__)])
 end
-
-defmodule Postgrex.Error do
-  defexception [:message, :postgres]
-end
-
-defmodule DBConnection.ConnectionError do
-  defexception [:message]
-end
