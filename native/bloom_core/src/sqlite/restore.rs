@@ -5,11 +5,12 @@
 //! through SQLite, in one transaction under its locks: open connections see the old database until the new one is there as
 //! a whole, and whatever ends before that, power included, is rolled back by the journal or not in the WAL.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -117,9 +118,15 @@ fn keep_committed<'a>(
     wal: bool,
     control: &Control<'_>,
 ) -> Result<(Temporary, &'a Path)> {
-    let mut name = keep.as_os_str().to_owned();
-    name.push(".tmp");
-    let temporary = Temporary(name.into());
+    let beside = |suffix: &str| PathBuf::from([keep.as_os_str(), OsStr::new(suffix)].join(OsStr::new("")));
+    let temporary = Temporary(beside(".tmp"));
+    // One that was killed leaves half a file, and a journal that would be taken for that of the next.
+    for leftover in [temporary.0.clone(), beside(".tmp-journal")] {
+        match fs::remove_file(&leftover) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &leftover)(error)),
+            _gone => {}
+        }
+    }
     let silent = Control { progress: None, cancel: control.cancel.clone() };
     if wal {
         let reader = Database::live(database, &control.cancel)?;
