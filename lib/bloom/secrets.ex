@@ -8,7 +8,7 @@ defmodule Bloom.Secrets do
   The secrets in a repo's configuration: its password, and its URL with the password as written there.
 
       iex> Bloom.Secrets.of(url: "ecto://garden:se%20cret@localhost/garden")
-      ["ecto://garden:se%20cret@localhost/garden", "se cret", "se%20cret"]
+      ["ecto://garden:se%20cret@localhost/garden", "se%20cret", "se cret"]
       iex> Bloom.Secrets.of(database: "garden", password: "secret")
       ["secret"]
   """
