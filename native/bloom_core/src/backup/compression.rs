@@ -14,11 +14,12 @@ use crate::process::ProcessError;
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const BUFFER: usize = 128 << 10;
+const ZSTD_LEVEL: i32 = 1;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Zstandard at its default level.
+    /// Zstandard at its fastest ordinary level: the deployment waits for it, beside a server that needs the cores.
     Zstd,
     /// Gzip at its default level.
     Gzip,
@@ -34,7 +35,7 @@ impl<W: Write> Encoder<W> {
     pub(super) fn new(compression: Compression, writer: W) -> io::Result<Self> {
         match compression {
             Compression::Zstd => {
-                let mut encoder = write::Encoder::new(writer, zstd::DEFAULT_COMPRESSION_LEVEL)?;
+                let mut encoder = write::Encoder::new(writer, ZSTD_LEVEL)?;
                 encoder.include_checksum(true)?;
                 Ok(Self::Zstd(encoder))
             }
