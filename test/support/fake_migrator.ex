@@ -9,7 +9,8 @@ defmodule Bloom.Test.FakeMigrator do
 
   @doc "Starts it with these versions among the files, none of them applied; `failing` fail in either direction."
   def start_link(opts) do
-    state = %{files: opts[:files], applied: [], failing: Keyword.get(opts, :failing, []), unreachable: 0}
+    state = %{files: opts[:files], applied: [], failing: Keyword.get(opts, :failing, [])}
+    state = Map.merge(state, %{unreachable: 0, code: :database_unreachable})
     Agent.start_link(fn -> state end, name: __MODULE__)
   end
 
@@ -26,7 +27,7 @@ defmodule Bloom.Test.FakeMigrator do
         {{:ok, surveyed(state)}, state}
 
       state ->
-        {failure(:database_unreachable, "no connection as hunter2", []), %{state | unreachable: state.unreachable - 1}}
+        {failure(state.code, "no connection as hunter2", []), %{state | unreachable: state.unreachable - 1}}
     end)
   end
 

@@ -46,6 +46,17 @@ defmodule Bloom.Deployment.DatabaseStepsTest do
     for step <- [Backup, Migrate, Revert], do: refute(step.needed?(context), inspect(step))
   end
 
+  test "a release whose Bloom knows nothing of migrations can still be switched to", %{context: context} do
+    FakeMigrator.change(%{unreachable: 1, code: :bloom_too_old})
+    {{:ok, context}, log} = with_log(fn -> Survey.run(context) end)
+    assert log =~ "none is run or rolled back"
+    assert notes(context) == "no connection as [hidden]"
+    refute Migrate.needed?(context)
+
+    FakeMigrator.change(%{unreachable: 1, code: :database_unreachable})
+    assert {:error, %Error{code: :database_unreachable}} = Survey.run(context)
+  end
+
   test "pending ones are run after a backup, and rolled back", %{context: context} do
     {:ok, context} = Survey.run(context)
     assert %{up: [%{version: 1}, %{version: 2}], down: []} = context.facts.schema

@@ -9,8 +9,10 @@ defmodule Bloom.Deployment.Steps.Survey do
 
   use Bloom.Deployment.Step
 
+  require Logger
+
   alias Bloom.Deployment.Context
-  alias Bloom.MigrationTracker
+  alias Bloom.{Error, MigrationTracker}
 
   @impl true
   def name, do: :survey
@@ -27,6 +29,14 @@ defmodule Bloom.Deployment.Steps.Survey do
       if up == [] and down == [],
         do: {:ok, context},
         else: Context.keep_facts(context, %{schema: %{up: up, down: down}})
+    else
+      # Its Bloom would never have run them: no reason to be unable to go back to it.
+      {:error, %Error{code: :bloom_too_old, message: message}} ->
+        Logger.warning("Bloom: #{message}: none is run or rolled back")
+        {:ok, Context.note(context, message)}
+
+      {:error, error} ->
+        {:error, error}
     end
   end
 
