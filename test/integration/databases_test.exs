@@ -124,7 +124,14 @@ defmodule Bloom.Integration.DatabasesTest do
   test "what cannot be rolled back is restored, and the history says what that discards", context do
     %{node: node, database: database} = context
     assert {:ok, _deployment} = deploy(node, "2.1.0-db")
-    assert {{:error, message}, deployment} = deploy(node, "2.2.0-oneway")
+    :ok = install(node, "2.2.0-oneway")
+    {:ok, plan} = call(node, Bloom.ReleaseManager, :plan_release, ["2.2.0-oneway"])
+    assert [%{code: "column_removed", application: "garden", message: warning}] = plan.warnings
+    assert warning =~ "forget_rain.exs:4 removes a column by SQL"
+
+    assert {:error, message} = switch(node, "2.2.0-oneway")
+    deployment = last_deployment(node)
+    assert [%{code: "column_removed"}] = deployment.plan.warnings
     assert message =~ "forget_rain.exs has neither down/0 nor change/0"
     assert deployment.reason =~ ~r/backup 2\.2\.0-oneway-\S+ restored .*, which discards up to \d+ transactions/
     assert %{restored: %{discards: [%{unit: :transactions}]}} = deployment.facts

@@ -79,14 +79,23 @@ defmodule Bloom.Deployment.SchemaRollback do
   end
 
   defp restore(context, backup, migrations, why) do
-    with {:ok, discards} <- DatabaseBackup.discards(backup),
-         text = "backup #{backup.id} restored (#{why}), which discards #{DatabaseBackup.describe_discards(discards)}",
-         {:ok, context} <-
-           Context.keep_facts(Context.note(context, text), %{restored: %{backup: backup.id, discards: discards}}),
+    {discards, how_much} = discards(backup)
+    text = "backup #{backup.id} restored (#{why}), which discards #{how_much}"
+    facts = %{restored: %{backup: backup.id, discards: discards}}
+
+    with {:ok, context} <- Context.keep_facts(Context.note(context, text), facts),
          Logger.warning("Bloom: #{text}"),
          {:ok, _restored} <- DatabaseBackup.restore(backup, %{}),
          :ok <- MigrationTracker.forget(context.version, migrations) do
       {:ok, context}
+    end
+  end
+
+  # A database that cannot be read any more is one to be restored, too.
+  defp discards(backup) do
+    case DatabaseBackup.discards(backup) do
+      {:ok, discards} -> {discards, DatabaseBackup.describe_discards(discards)}
+      {:error, error} -> {:unknown, "nobody knows how much (#{error.message})"}
     end
   end
 

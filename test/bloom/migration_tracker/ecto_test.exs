@@ -10,6 +10,7 @@ defmodule Bloom.MigrationTracker.EctoTest do
   @library Code.ensure_loaded?(Ecto.Migrator)
   @stand_in Path.expand("../../../examples/garden/variants/2.0.0-db/ecto_sql/lib", __DIR__)
   @repo Contract.Repo
+  @other Contract.Other
   @name inspect(@repo)
 
   @reversible "def change, do: execute(\"CREATE TABLE TABLE_OF (id integer)\", \"DROP TABLE TABLE_OF\")"
@@ -26,11 +27,15 @@ defmodule Bloom.MigrationTracker.EctoTest do
 
     stand_in = for file <- files, {module, _binary} <- Code.compile_file(file), do: module
 
-    repo = "defmodule #{@name}, do: use(Ecto.Repo, otp_app: :contract, adapter: Ecto.Adapters.Postgres)"
-    [{module, _binary}] = Code.compile_string(repo)
+    repos =
+      for repo <- [@repo, @other],
+          source =
+            "defmodule #{inspect(repo)}, do: use(Ecto.Repo, otp_app: :contract, adapter: Ecto.Adapters.Postgres)",
+          {module, _binary} <- Code.compile_string(source),
+          do: module
 
     on_exit(fn ->
-      for module <- [module | stand_in] do
+      for module <- repos ++ stand_in do
         :code.delete(module)
         :code.purge(module)
       end
@@ -115,6 +120,52 @@ defmodule Bloom.MigrationTracker.EctoTest do
     assert run([2, 1]) == {:ok, keys([1, 2])}
     assert statuses() == [{1, :up}, {2, :up}, {3, :down}]
     assert run([1, 2]) == {:ok, []}
+  end
+
+  test "each of several repos has its own migrations, and what fails in one leaves those of the other told" do
+    Application.put_env(:contract, :ecto_repos, [@repo, @other])
+    Application.put_env(:contract, @other, Postgres.database!() ++ [log: false, priv: "priv/other"])
+    dirs = for name <- ["repo", "other"], do: Application.app_dir(:contract, "priv/#{name}/migrations")
+    Enum.each(dirs, &File.mkdir_p!/1)
+    Enum.each(dirs, &write(&1, 1, "one", @reversible))
+    write(List.last(dirs), 2, "two", @halfway)
+
+    assert {:ok, %{repos: [_repo, _other], migrations: migrations}} = Adapter.survey(request())
+    wanted = for migration <- migrations, do: {migration.repo, migration.version}
+    assert wanted == [{@name, 1}, {inspect(@other), 1}, {inspect(@other), 2}]
+    done = Enum.take(wanted, 2)
+    assert {:error, %{code: :migration_failed, done: ^done}} = Adapter.run(%{request() | wanted: wanted})
+    assert {:ok, rolled_back} = Adapter.rollback(%{request() | wanted: done})
+    assert rolled_back == Enum.reverse(done)
+  end
+
+  test "directories of the option are looked at instead of Ecto's own", %{migrations: dir} do
+    write(dir, 1, "one", @reversible)
+    elsewhere = Application.app_dir(:contract, "priv/elsewhere/deeper")
+    File.mkdir_p!(elsewhere)
+    write(elsewhere, 2, "two", @reversible)
+    Application.put_env(:bloom, :database_migration_paths, %{@repo => ["priv/elsewhere"]})
+    on_exit(fn -> Application.delete_env(:bloom, :database_migration_paths) end)
+    assert statuses() == [{2, :down}]
+    assert run([2]) == {:ok, keys([2])}
+  end
+
+  test "where somebody else holds the lock for long, it is told who may", %{migrations: dir} do
+    write(dir, 1, "one", @reversible)
+    write(dir, 2, "two", @reversible)
+    {:ok, _done} = run([1])
+    holder = Postgres.connect!(Application.fetch_env!(:contract, @repo))
+    Port.command(holder, "BEGIN; LOCK TABLE schema_migrations IN SHARE UPDATE EXCLUSIVE MODE; SELECT 'held';\n")
+    assert_receive {^holder, {:data, "held\n"}}, 10_000
+
+    assert statuses() == [{1, :up}, {2, :down}]
+
+    assert {:error, %{code: :migration_locked, suggestions: [suggestion]}} =
+             Adapter.run(%{request([2]) | timeout_ms: 1_000})
+
+    assert suggestion =~ "another node that migrates"
+    Port.close(holder)
+    assert run([2]) == {:ok, keys([2])}
   end
 
   test "what is applied and not among the files is told without one", %{migrations: dir} do

@@ -23,6 +23,9 @@ defmodule Bloom.MigrationTracker.Ecto.Failure do
     end
   end
 
+  # So it comes from where Ecto takes its lock.
+  def of(%MatchError{term: {:error, %{__exception__: true} = exception}}, repo), do: of(exception, repo)
+
   def of(%{__struct__: @connection_error} = exception, repo), do: unreachable(repo, Exception.message(exception))
 
   def of(%{postgres: %{code: :undefined_table}} = exception, repo) do

@@ -63,10 +63,18 @@ defmodule Ecto.Migrator do
     one_way? = not (function_exported?(module, direction, 0) or function_exported?(module, :change, 0))
     commands = if one_way?, do: [], else: Ecto.Migration.commands(module, direction)
     lock = "LOCK TABLE #{@table} IN SHARE UPDATE EXCLUSIVE MODE"
+    lock_failure(repo, lock)
     Psql.run!(repo, ["BEGIN", lock] ++ commands ++ [row, "COMMIT"])
 
     if one_way?,
       do: raise(Ecto.MigrationError, "#{inspect(module)} does not implement a `#{direction}/0` or `change/0` function")
+  end
+
+  # Ecto matches the answer of the transaction that it takes its lock in.
+  defp lock_failure(repo, lock) do
+    Psql.run!(repo, ["BEGIN", lock, "ROLLBACK"])
+  rescue
+    error in Postgrex.Error -> raise MatchError, term: {:error, error}
   end
 
   defp create_table(repo) do
