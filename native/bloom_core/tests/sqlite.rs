@@ -77,6 +77,15 @@ impl Garden {
     }
 }
 
+/// Lets a thread that works as long as this is true end with its scope, also when that panics.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 fn sum(connection: &Connection) -> i64 {
     connection.query_row("SELECT sum(water) FROM plants", (), |row| row.get(0)).unwrap()
 }
@@ -91,12 +100,13 @@ fn sound(path: &Path) -> bool {
 fn a_backup_under_load_is_consistent_and_is_restored_while_connections_are_open() {
     for mode in MODES {
         let garden = Garden::new(mode, 20_000);
-        let (stop, moved) = (AtomicBool::new(false), AtomicU64::new(0));
+        let (writing, moved) = (AtomicBool::new(true), AtomicU64::new(0));
         let dumped = thread::scope(|scope| {
+            let _ends = Ends(&writing);
             // Each transaction leaves the sum as it was.
-            scope.spawn(|| {
+            let writer = scope.spawn(|| {
                 let connection = garden.open();
-                while !stop.load(Ordering::Relaxed) {
+                while writing.load(Ordering::Relaxed) {
                     connection
                         .execute_batch(
                             "BEGIN IMMEDIATE; UPDATE plants SET water = water - 1 WHERE id = 1;
@@ -106,15 +116,16 @@ fn a_backup_under_load_is_consistent_and_is_restored_while_connections_are_open(
                     moved.fetch_add(1, Ordering::Relaxed);
                 }
             });
-            while moved.load(Ordering::Relaxed) < 5 {
-                thread::yield_now();
-            }
+            let five_more = || {
+                let until = moved.load(Ordering::Relaxed) + 5;
+                while moved.load(Ordering::Relaxed) < until {
+                    assert!(!writer.is_finished(), "{mode}: the writer gave up");
+                    thread::yield_now();
+                }
+            };
+            five_more();
             let dumped = garden.dump();
-            let until = moved.load(Ordering::Relaxed) + 5;
-            while moved.load(Ordering::Relaxed) < until {
-                thread::yield_now();
-            }
-            stop.store(true, Ordering::Relaxed);
+            five_more();
             dumped
         });
         assert_eq!(dumped.counts.get("plants"), Some(&20_000));

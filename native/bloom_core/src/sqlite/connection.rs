@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 
 /// How often a statement looks whether it is cancelled, in steps of SQLite's machine.
 const LOOK_EVERY: i32 = 10_000;
-/// How long to wait before a lock is tried again.
-pub const PAUSE: Duration = Duration::from_millis(10);
+/// How long to wait before a lock is tried again: not long, as who writes without a break leaves it for moments only.
+pub const PAUSE: Duration = Duration::from_millis(1);
 
 /// A connection and the file that its errors are about.
 #[derive(Debug)]

@@ -66,10 +66,10 @@ fn snapshot_of(live: &Database, raw: &Path, cancel: &Cancel, progress: &mut Prog
     if live.has_wal()? {
         let _snapshot = Snapshot::take(live)?;
         let counts = contents::counts(live)?;
-        copy(live, raw, cancel, progress)?;
+        copy(live, raw, cancel, &mut |bytes| progress.part(bytes))?;
         Ok(Some(counts))
     } else {
-        copy(live, raw, cancel, progress)?;
+        copy(live, raw, cancel, &mut |bytes| progress.part(bytes))?;
         Ok(None)
     }
 }

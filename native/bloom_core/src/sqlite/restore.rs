@@ -17,7 +17,7 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::connection::{Database, PAUSE};
 use super::contents;
-use super::copy::{Temporary, copy};
+use super::copy::{Temporary, copy, remove_if_there};
 use super::dump::{damaged, unpack};
 use super::error::SqliteError;
 use super::progress::Progress;
@@ -122,15 +122,11 @@ fn keep_committed<'a>(
     let temporary = Temporary(beside(".tmp"));
     // One that was killed leaves half a file, and a journal that would be taken for that of the next.
     for leftover in [temporary.0.clone(), beside(".tmp-journal")] {
-        match fs::remove_file(&leftover) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &leftover)(error)),
-            _gone => {}
-        }
+        remove_if_there(&leftover)?;
     }
-    let silent = Control { progress: None, cancel: control.cancel.clone() };
     if wal {
         let reader = Database::live(database, &control.cancel)?;
-        copy(&reader, &temporary.0, &control.cancel, &mut Progress::new(&silent, 0))?;
+        copy(&reader, &temporary.0, &control.cancel, &mut |_bytes| ())?;
     } else {
         // Closing it would give up the lock, which belongs to the process: it stays open.
         let mut from = ManuallyDrop::new(File::open(database).map_err(Error::io("open", database))?);
