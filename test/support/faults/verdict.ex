@@ -70,9 +70,11 @@ defmodule Bloom.Test.Faults.Verdict do
     kind, reason -> {kind, reason}
   end
 
+  # It has to serve afterwards too: a VM that is being stopped has nothing in progress either, as Bloom has gone before it.
   defp idle(node) do
     with {:ok, 200, _version} <- HTTP.get(node.http_port, "/version"),
-         :idle <- Node.rpc(node, Bloom, :status, []) do
+         :idle <- Node.rpc(node, Bloom, :status, []),
+         {:ok, 200, _version} <- HTTP.get(node.http_port, "/version") do
       :ok
     end
   catch
