@@ -142,7 +142,7 @@ defmodule Bloom.LifecycleManager do
   defp known(%Inventory{releases: releases, leftovers: leftovers}, version) do
     if Enum.any?(releases, &(&1.version == version)) or "releases/#{version}" in leftovers,
       do: :ok,
-      else: {:error, Error.from_release_handler({:no_such_release, version})}
+      else: {:error, Error.release_not_found(version)}
   end
 
   defp removable(version, protected) do
@@ -158,7 +158,7 @@ defmodule Bloom.LifecycleManager do
         :ok
 
       true ->
-        {:error, Error.new(:invalid_version, "#{inspect(version)} is no version of a release")}
+        {:error, Error.invalid_version(version)}
     end
   end
 

@@ -131,15 +131,11 @@ defmodule Bloom.ReleaseManager do
   defp parse(version) when is_binary(version) do
     case Version.parse(version) do
       {:ok, _version} -> {:ok, version}
-      :error -> {:error, invalid_version(version)}
+      :error -> {:error, Error.invalid_version(version)}
     end
   end
 
-  defp parse(version), do: {:error, invalid_version(inspect(version))}
-
-  defp invalid_version(text) do
-    Error.new(:invalid_version, "Invalid version format: #{text}. Expected format: X.Y.Z or X.Y.Z-suffix")
-  end
+  defp parse(version), do: {:error, Error.invalid_version(version)}
 
   defp rollback_target do
     with {:ok, running} <- running(), do: RollbackTarget.fetch(running.version, ReleaseHandler.releases())

@@ -72,11 +72,6 @@ defmodule Bloom.Relup do
   end
 
   defp systools_error(module, reason) do
-    Error.new(
-      :invalid_relup,
-      "Invalid release upgrade file - check release compatibility: " <>
-        (reason |> module.format_error() |> IO.chardata_to_string() |> String.trim()),
-      suggestions: ["check the hand-written .appup files of the release"]
-    )
+    reason |> module.format_error() |> IO.chardata_to_string() |> String.trim() |> Error.invalid_relup()
   end
 end

@@ -25,12 +25,35 @@ defmodule Bloom.ErrorTest do
     assert Error.to_message(error) == "the archive is damaged: copy it again"
   end
 
+  describe "the five messages of the README" do
+    for {error, message} <- [
+          {Error.invalid_version("abc"), "Invalid version format: abc. Expected format: X.Y.Z or X.Y.Z-suffix"},
+          {Error.release_not_found("1.2.3"), "Release not found - ensure release is properly installed"},
+          {Error.invalid_relup("it has no way back"), "Invalid release upgrade file - check release compatibility"},
+          {Error.insufficient_disk_space(500, 200), "Insufficient disk space. Required: 500MB, Available: 200MB"},
+          {Error.otp_too_old("24.0", "25.0"), "OTP version 24.0 is below minimum required 25.0"}
+        ] do
+      test "#{error.code} is kept to the letter, and what to do next is beside it" do
+        error = unquote(Macro.escape(error))
+        assert Error.to_message(error) == unquote(message)
+        assert [_ | _] = error.suggestions
+        assert error.code in Error.promised()
+      end
+    end
+
+    test "what is not printable, or endless, is not shown as a version" do
+      assert Error.invalid_version(<<255, 0>>).message =~ "Invalid version format: (not printable). "
+      assert Error.invalid_version({:a, self()}).message =~ "Invalid version format: (no text). "
+      assert String.length(Error.invalid_version(String.duplicate("x", 10_000)).message) < 200
+    end
+  end
+
   test "it can be raised" do
     assert_raise Error, "it is busy", fn -> raise Error.new(:busy, "it is busy") end
   end
 
   for {reason, code} <- [
-        {{:no_such_release, ~c"1.0.0"}, :no_such_release},
+        {{:no_such_release, ~c"1.0.0"}, :release_not_found},
         {{:no_matching_relup, ~c"1.1.0", ~c"1.0.0"}, :invalid_relup},
         {{:bad_relup_file, ~c"relup"}, :invalid_relup},
         {{:old_processes, Garden}, :old_code_in_use},

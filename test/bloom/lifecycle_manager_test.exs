@@ -57,7 +57,7 @@ defmodule Bloom.LifecycleManagerTest do
     end
 
     test "of a version that is not there is refused", %{path: path} do
-      assert {:error, %Error{code: :no_such_release}} = LifecycleManager.remove(three(path), "4.0.0")
+      assert {:error, %Error{code: :release_not_found}} = LifecycleManager.remove(three(path), "4.0.0")
     end
 
     test "of a release whose directory is gone forgets it", %{path: path} do

@@ -70,7 +70,7 @@ defmodule Bloom.HealthChecker.Machine do
         :ok
 
       {:ok, %{free: free}} ->
-        {:error, "Insufficient disk space. Required: #{required}MB, Available: #{megabytes(free)}MB"}
+        {:error, Error.insufficient_disk_space(required, megabytes(free)).message}
 
       {:error, error} ->
         {:error, Error.to_message(error)}

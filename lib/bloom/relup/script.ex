@@ -128,10 +128,5 @@ defmodule Bloom.Relup.Script do
   defp instruction_name(instruction) when is_tuple(instruction), do: elem(instruction, 0)
   defp instruction_name(instruction), do: instruction
 
-  defp invalid(why) do
-    {:error,
-     Error.new(:invalid_relup, "Invalid release upgrade file - check release compatibility: #{why}",
-       suggestions: ["check the hand-written .appup files of the release"]
-     )}
-  end
+  defp invalid(why), do: {:error, Error.invalid_relup(why)}
 end

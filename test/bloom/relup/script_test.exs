@@ -76,8 +76,8 @@ defmodule Bloom.Relup.ScriptTest do
 
   test "refuses a script that misses a changed module, in either direction" do
     plan = plan([{A, :changed}, {B, :changed}])
-    assert {:error, %Error{code: :invalid_relup, message: message}} = arrange([load(A)], [load(A), load(B)], plan)
-    assert message =~ "B"
+    assert {:error, %Error{code: :invalid_relup, details: %{why: why}}} = arrange([load(A)], [load(A), load(B)], plan)
+    assert why =~ "B"
     assert {:error, %Error{code: :invalid_relup}} = arrange([load(A), load(B)], [load(A)], plan)
   end
 
@@ -87,13 +87,15 @@ defmodule Bloom.Relup.ScriptTest do
   end
 
   test "refuses instructions that restart the VM or that OTP does not know" do
-    assert {:error, %Error{message: message}} = arrange([:restart_emulator], [], plan([]))
-    assert message =~ "restart_emulator"
+    assert {:error, %Error{details: %{why: why}}} = arrange([:restart_emulator], [], plan([]))
+    assert why =~ "restart_emulator"
     assert {:error, %Error{}} = arrange([{:dance, []}], [], plan([]))
   end
 
   test "refuses a script that leaves a process suspended" do
-    assert {:error, %Error{message: message}} = arrange([{:suspend, [A]}, load(A)], [load(A)], plan([{A, :changed}]))
-    assert message =~ "never resumes"
+    assert {:error, %Error{details: %{why: why}}} =
+             arrange([{:suspend, [A]}, load(A)], [load(A)], plan([{A, :changed}]))
+
+    assert why =~ "never resumes"
   end
 end

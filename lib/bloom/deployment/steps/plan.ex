@@ -32,7 +32,7 @@ defmodule Bloom.Deployment.Steps.Plan do
         :ok
 
       true ->
-        {:error, Error.from_release_handler({:no_such_release, version})}
+        {:error, Error.release_not_found(version)}
     end
   end
 

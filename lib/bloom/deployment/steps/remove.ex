@@ -15,7 +15,7 @@ defmodule Bloom.Deployment.Steps.Remove do
       case LifecycleManager.remove(root, version) do
         {:ok, _report} -> {:ok, context}
         # It was complete when the walk that began it was interrupted.
-        {:error, %Error{code: :no_such_release}} when is_map_key(facts, :removing) -> {:ok, context}
+        {:error, %Error{code: :release_not_found}} when is_map_key(facts, :removing) -> {:ok, context}
         {:error, error} -> {:error, error}
       end
     end
