@@ -1,14 +1,18 @@
 defmodule Bloom.ConfigTest do
   use ExUnit.Case, async: false
 
+  Module.register_attribute(__MODULE__, :tested, accumulate: true)
+
   alias Bloom.Config
 
   doctest Config
+  doctest Config.Type
 
   for {option, good, bad} <- [
         {:app_name, :garden, 1},
         {:app_name, "garden", 1},
         {:releases_dir, "/opt/garden/releases", :garden},
+        {:app_root, "/opt/garden", :garden},
         {:release_handler, Bloom.MockReleaseHandler, "mock"},
         {:skip_file_checks, true, "yes"},
         {:health_checks, [db: {M, :f, []}], %{}},
@@ -30,6 +34,16 @@ defmodule Bloom.ConfigTest do
         {:old_code_timeout_ms, 0, -1},
         {:rehearsal, false, nil},
         {:rehearsal_timeout_ms, 1, 1.5},
+        {:probation_ms, 0, -1},
+        {:health_check_interval_ms, 1, 0},
+        {:trial_timeout_ms, 1, 0},
+        {:restarted_by, "a supervisor of containers", :docker},
+        {:restart_stop_timeout_ms, 1, 0},
+        {:rollback_failure_callback, &Function.identity/1, &Function.capture/3},
+        {:rollback_failure_callback, {M, :f, []}, {M, :f}},
+        {:auto_cleanup_enabled, false, nil},
+        {:release_retention_count, 1, 0},
+        {:disk_space_warning_threshold, 100, 101},
         {:include_error_suggestions, false, 0},
         {:database_backup_enabled, false, nil},
         {:database_backup_required, false, "no"},
@@ -40,8 +54,14 @@ defmodule Bloom.ConfigTest do
         {:database_backup_timeout_ms, 1, 0},
         {:database_backup_compression, :gzip, :lz4},
         {:database_backup_restore_check_max_mb, 0, -1},
-        {:min_backup_space_mb, 0, -1}
+        {:database_tools_directory, "/usr/lib/postgresql/15/bin", 15},
+        {:min_backup_space_mb, 0, -1},
+        {:database_migration_rollback_strategy, :backup_only, :none},
+        {:database_migration_timeout_ms, 1, 0},
+        {:database_migration_paths, %{M => ["priv/migrations"]}, %{M => "priv/migrations"}},
+        {:database_migrator, M, "ecto"}
       ] do
+    @tested option
     test "#{option} takes #{inspect(good)} and refuses #{inspect(bad)} by name" do
       assert :ok = Config.validate(unquote(option), unquote(Macro.escape(good)))
       assert {:error, message} = Config.validate(unquote(option), unquote(Macro.escape(bad)))
@@ -54,6 +74,25 @@ defmodule Bloom.ConfigTest do
     on_exit(fn -> Application.delete_env(:bloom, :max_scheduler_delay_ms) end)
     assert Config.get(:max_scheduler_delay_ms) == :long
     assert Config.get_valid(:max_scheduler_delay_ms) == 500
+  end
+
+  test "every option is tested above" do
+    assert Enum.sort(Keyword.keys(Config.schema())) == Enum.sort(Enum.uniq(@tested))
+  end
+
+  test "an option that there is not is refused, with the one that was meant" do
+    Application.put_env(:bloom, :health_check, [])
+    on_exit(fn -> Application.delete_env(:bloom, :health_check) end)
+
+    assert_raise ArgumentError, "unknown option config :bloom, :health_check, did you mean :health_checks?", fn ->
+      Config.validate!()
+    end
+
+    assert Config.problems(colour: :green) == ["unknown option config :bloom, :colour"]
+  end
+
+  test "an improper list is refused like any other wrong value" do
+    assert {:error, _message} = Config.validate(:required_applications, [:kernel | :stdlib])
   end
 
   test "every option has a type, a default that fits and a description" do
