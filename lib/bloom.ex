@@ -11,24 +11,34 @@ defmodule Bloom do
   These are short names for `Bloom.ReleaseManager`, `Bloom.Deployment` and `Bloom.HealthChecker`.
   """
 
+  alias Bloom.{Deployment, HealthChecker, Plan, ReleaseManager}
+
   @doc "See `Bloom.ReleaseManager.install_release/1`."
-  defdelegate install(version), to: Bloom.ReleaseManager, as: :install_release
+  @spec install(String.t()) :: :ok | {:error, String.t()}
+  defdelegate install(version), to: ReleaseManager, as: :install_release
 
   @doc "See `Bloom.ReleaseManager.switch_release/2`."
-  defdelegate switch(version, opts \\ []), to: Bloom.ReleaseManager, as: :switch_release
+  @spec switch(String.t(), [ReleaseManager.option()]) ::
+          :ok | {:ok, :restarting | :handed_over} | {:error, String.t()}
+  defdelegate switch(version, opts \\ []), to: ReleaseManager, as: :switch_release
 
   @doc "See `Bloom.ReleaseManager.rollback_release/1`."
-  defdelegate rollback(opts \\ []), to: Bloom.ReleaseManager, as: :rollback_release
+  @spec rollback([ReleaseManager.option()]) :: :ok | {:ok, :restarting | :handed_over} | {:error, String.t()}
+  defdelegate rollback(opts \\ []), to: ReleaseManager, as: :rollback_release
 
   @doc "See `Bloom.ReleaseManager.plan_release/1`."
-  defdelegate plan(version), to: Bloom.ReleaseManager, as: :plan_release
+  @spec plan(String.t()) :: {:ok, Plan.t()} | {:error, String.t()}
+  defdelegate plan(version), to: ReleaseManager, as: :plan_release
 
   @doc "See `Bloom.Deployment.status/0`."
-  defdelegate status(), to: Bloom.Deployment
+  @spec status() :: :idle | Deployment.Status.t()
+  defdelegate status(), to: Deployment
 
   @doc "See `Bloom.Deployment.cancel/0`."
-  defdelegate cancel(), to: Bloom.Deployment
+  @spec cancel() :: :ok | {:error, Bloom.Error.t()}
+  defdelegate cancel(), to: Deployment
 
   @doc "See `Bloom.HealthChecker.results/0`."
-  defdelegate health(), to: Bloom.HealthChecker, as: :results
+  @spec health() :: [HealthChecker.result()]
+  defdelegate health(), to: HealthChecker, as: :results
 end

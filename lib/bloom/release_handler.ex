@@ -15,15 +15,28 @@ defmodule Bloom.ReleaseHandler do
   @typedoc "`current` runs but does not boot next, `permanent` boots next, `old` was permanent before."
   @type status :: :unpacked | :current | :permanent | :old
 
+  @doc "Every release that the handler knows, latest registered first."
   @callback which_releases() :: [release()]
+
+  @doc "Unpacks the archive `NAME.tar.gz` of the releases directory."
   @callback unpack_release(name :: charlist()) :: {:ok, vsn :: charlist()} | {:error, term()}
+
+  @doc "Tells the handler of a release that was unpacked without it."
   @callback set_unpacked(rel_file :: charlist(), lib_dirs :: [{atom(), charlist(), charlist()}]) ::
               {:ok, vsn :: charlist()} | {:error, term()}
+
+  @doc "Says whether a release could be installed, and reads its relup."
   @callback check_install_release(vsn :: charlist()) ::
               {:ok, from :: charlist(), descr :: term()} | {:error, term()}
+
+  @doc "Makes a release the running one; the permanent one still boots next."
   @callback install_release(vsn :: charlist()) ::
               {:ok, from :: charlist(), descr :: term()} | {:error, term()}
+
+  @doc "Makes the running release the one that boots next."
   @callback make_permanent(vsn :: charlist()) :: :ok | {:error, term()}
+
+  @doc "Forgets a release, without touching its files."
   @callback set_removed(vsn :: charlist()) :: :ok | {:error, term()}
 
   @doc "The configured implementation."

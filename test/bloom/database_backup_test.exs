@@ -1,7 +1,7 @@
 defmodule Bloom.DatabaseBackupTest do
   use Bloom.Test.FakeBackend, async: false
 
-  doctest DatabaseBackup
+  doctest Bloom.DatabaseBackup
 
   describe "a backup" do
     test "is restored, which throws away what was written since and says so", %{repo: repo, live: file} do

@@ -1,0 +1,5 @@
+defmodule Bloom.RelupTest do
+  use ExUnit.Case, async: true
+
+  doctest Bloom.Relup
+end
