@@ -5,6 +5,59 @@ defmodule Bloom.MixProject do
   use Mix.Project
 
   @version "0.1.0"
+  @source_url "https://github.com/brandocms/bloom"
+
+  # The guides by the groups of the documentation.
+  @guides [
+    Introduction: ~w(
+      introduction
+      installing-without-rust
+    ),
+    Learning: ~w(
+      how-bloom-decides
+      what-happens-in-a-switch
+      health-and-safety
+      when-something-goes-wrong
+    ),
+    Recipes: ~w(
+      databases
+    ),
+    Reference: ~w(
+      the-journal
+    )
+  ]
+
+  # What users call and configure; all other modules are Bloom's own affair.
+  @modules [
+    Operating: [
+      Bloom,
+      Bloom.ReleaseManager,
+      Bloom.HealthChecker,
+      Bloom.SafetyMonitor,
+      Bloom.LifecycleManager,
+      Bloom.Metadata,
+      Bloom.DatabaseBackup,
+      Bloom.MigrationTracker
+    ],
+    "Building and starting": [
+      Bloom.Release,
+      Bloom.Application
+    ],
+    Testing: [
+      Bloom.MockReleaseHandler
+    ],
+    Extending: [
+      Bloom.ReleaseHandler,
+      Bloom.DatabaseBackup.Backend,
+      Bloom.MigrationTracker.Migrator
+    ],
+    "Plans, configuration and errors": [
+      Bloom.Config,
+      Bloom.Error,
+      Bloom.Plan
+    ],
+    Inside: ~r/./
+  ]
 
   def project do
     [
@@ -15,8 +68,10 @@ defmodule Bloom.MixProject do
       start_permanent: Mix.env() == :prod,
       compilers: [:bloom_native] ++ Mix.compilers(),
       elixirc_paths: elixirc_paths(Mix.env()),
+      source_url: @source_url,
+      docs: docs(),
       package: package(),
-      deps: []
+      deps: deps()
     ]
   end
 
@@ -30,10 +85,27 @@ defmodule Bloom.MixProject do
   defp elixirc_paths(:test), do: ["lib", "test/support"]
   defp elixirc_paths(_env), do: ["lib"]
 
+  # `MIX_ENV=docs mix docs` makes the documentation. A machine without Hex needs nothing of it.
+  defp deps do
+    if Code.ensure_loaded?(Hex), do: [{:ex_doc, "~> 0.34", only: :docs, runtime: false}], else: []
+  end
+
+  defp docs do
+    groups = for {group, names} <- @guides, do: {group, Enum.map(names, &"guides/#{&1}.md")}
+
+    [
+      main: "introduction",
+      source_ref: "v#{@version}",
+      extras: Enum.flat_map(groups, &elem(&1, 1)) ++ ~w(README.md CHANGELOG.md LICENSE),
+      groups_for_extras: groups,
+      groups_for_modules: @modules
+    ]
+  end
+
   defp package do
     [
       licenses: ["MIT"],
-      links: %{"GitHub" => "https://github.com/brandocms/bloom"},
+      links: %{"GitHub" => @source_url, "Changelog" => "#{@source_url}/blob/main/CHANGELOG.md"},
       # Without the tests and the fuzz targets of the crates, which may have built gigabytes beside them.
       files:
         ~w(lib priv guides native/mix native/bloom_core/src native/bloom_core/Cargo.toml native/bloom_nif) ++
