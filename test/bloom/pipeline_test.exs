@@ -59,7 +59,7 @@ defmodule Bloom.PipelineTest do
 
   test "a program that is not there is an error" do
     missing = %{program: "/no/such/program", arguments: [], environment: []}
-    assert {:error, %Error{code: :not_started, message: message}} = Pipeline.run([missing])
+    assert {:error, %Error{code: :program_not_started, message: message}} = Pipeline.run([missing])
     assert message =~ "/no/such/program"
   end
 

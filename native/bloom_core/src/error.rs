@@ -34,7 +34,10 @@ pub enum Error {
     #[error("the archive has data after its end: copy it again, or build it again")]
     TrailingData,
     /// More or larger content than the limits allow.
-    #[error("the archive unpacks to more than {what} allows ({limit}): a release is never that large")]
+    #[error(
+        "the archive unpacks to more than {what} allows ({limit}), and a release is never that large: do not use it, or \
+         find what got into it by mistake and build it again"
+    )]
     TooLarge {
         /// Which limit.
         what: &'static str,

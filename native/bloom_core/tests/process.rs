@@ -212,7 +212,7 @@ fn secrets_are_in_the_environment_and_nowhere_else() {
 
     command.program = "/no/such/program".into();
     let error = run(&row(vec![command], Sink::Text(1)), &Control::default()).unwrap_err();
-    assert_eq!(error.code(), "not_started");
+    assert_eq!(error.code(), "program_not_started");
     assert!(error.to_string().contains("/no/such/program") && !error.to_string().contains("hush"), "{error}");
 }
 

@@ -55,7 +55,7 @@ impl ProcessError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotStarted { .. } => "not_started",
+            Self::NotStarted { .. } => "program_not_started",
             Self::Lost { .. } => "process_lost",
             Self::TimedOut { .. } => "timed_out",
             Self::TooMuch { .. } => "too_much_output",
