@@ -12,7 +12,7 @@ defmodule Bloom.Deployment do
   require Logger
 
   alias Bloom.Deployment.{Driver, Recovery, Status}
-  alias Bloom.{Error, Metadata, Native, Root}
+  alias Bloom.{Audit, Error, Native, Root}
 
   # Stages that come to their end in any case.
   @not_cancellable [:commit, :revert, :undo, :remove, :recover, :restarting, :cleanup, :migrate, :roll_back_migrations]
@@ -39,12 +39,8 @@ defmodule Bloom.Deployment do
   """
   @spec run(operation(), String.t(), keyword()) :: result()
   def run(operation, version, opts \\ []) do
-    result = call(operation, version, opts)
-    audit(operation, [version, opts], result)
-    result
+    ask({:run, operation, version, opts}, "#{operation} of release #{version}")
   end
-
-  defp call(operation, version, opts), do: ask({:run, operation, version, opts}, "#{operation} of release #{version}")
 
   @doc """
   Runs `fun` with the root while nothing is deployed, in a process of its own, and waits for its answer.
@@ -53,9 +49,7 @@ defmodule Bloom.Deployment do
   """
   @spec alone(work(), (Root.t() -> answer)) :: answer | {:error, Error.t()} when answer: term()
   def alone(work, fun) when is_map_key(@works, work) do
-    result = ask({:alone, work, fun}, @works[work])
-    audit(work, [], result)
-    result
+    self() |> Audit.who() |> Audit.run(work, [], fn -> ask({:alone, work, fun}, @works[work]) end)
   end
 
   defp ask(request, what) do
@@ -64,27 +58,6 @@ defmodule Bloom.Deployment do
     :exit, {:noproc, _call} -> {:error, not_started()}
     :exit, {_killed, _call} -> {:error, interrupted(what)}
   end
-
-  defp audit(operation, arguments, result) do
-    text = with {:error, error} <- result, do: Error.to_message(error)
-    entry = %{who: requested_by(self()), operation: operation, arguments: arguments, result: text(text)}
-
-    with {:error, error} <- Metadata.audit(entry) do
-      Logger.error("Bloom could not write its audit log: #{error.message}")
-    end
-  end
-
-  # The group leader of a caller over RPC is on the node that it came from.
-  defp requested_by(caller) do
-    with true <- node(caller) == node(), {:group_leader, leader} <- Process.info(caller, :group_leader) do
-      "#{inspect(caller)} from #{node(leader)}"
-    else
-      _gone_or_elsewhere -> "#{inspect(caller)} on #{node(caller)}"
-    end
-  end
-
-  defp text(result) when is_binary(result), do: result
-  defp text(result), do: inspect(result)
 
   @doc "What is going on right now."
   @spec status() :: :idle | Status.t()
@@ -132,7 +105,7 @@ defmodule Bloom.Deployment do
 
   @impl true
   def handle_call({:run, operation, version, opts}, {caller, _tag} = from, %{ref: nil} = state) do
-    requested_by = requested_by(caller)
+    requested_by = Audit.who(caller)
 
     case Native.cancel_token() do
       {:ok, token} ->
@@ -264,7 +237,9 @@ defmodule Bloom.Deployment do
     Error.new(:not_cancellable, message, suggestions: ["let it end, then roll back"])
   end
 
-  defp not_started do
+  @doc "Bloom is not running."
+  @spec not_started() :: Error.t()
+  def not_started do
     Error.new(:not_started, "Bloom is not running",
       suggestions: ["start the :bloom application, or add Bloom.Application to your supervision tree"]
     )

@@ -10,7 +10,7 @@ defmodule Bloom.ReleaseManager do
   next. Versions are those of the releases (`version:` in `mix.exs`).
   """
 
-  alias Bloom.{Deployment, Error, LifecycleManager, Plan, ReleaseHandler, RollbackTarget, Root}
+  alias Bloom.{Audit, Error, LifecycleManager, Plan, ReleaseHandler, Releases}
 
   @type option ::
           {:mode, :auto | :hot | :restart} | {:wait, :probation | :commit} | {:force, boolean()}
@@ -22,7 +22,7 @@ defmodule Bloom.ReleaseManager do
   is sound is it put in place. Whatever fails leaves the root as it was.
   """
   @spec install_release(String.t()) :: :ok | {:error, String.t()}
-  def install_release(version), do: deploy(:install, version, [])
+  def install_release(version), do: audited(:install, [version], fn -> Releases.install(version) end)
 
   @doc """
   Makes an installed release the running one, while the node goes on serving where its plan allows it.
@@ -42,7 +42,9 @@ defmodule Bloom.ReleaseManager do
     * `force: true` - try a version again that did not pass its trial.
   """
   @spec switch_release(String.t(), [option()]) :: :ok | {:ok, :restarting | :handed_over} | {:error, String.t()}
-  def switch_release(version, opts \\ []), do: deploy(:switch, version, opts)
+  def switch_release(version, opts \\ []) do
+    audited(:switch, [version, opts], fn -> Releases.switch(version, opts) end)
+  end
 
   @doc """
   Switches back to the release that ran before the running one, and again to the one before that.
@@ -50,33 +52,7 @@ defmodule Bloom.ReleaseManager do
   While a switch is on probation, it is taken back. Options are those of `switch_release/2`.
   """
   @spec rollback_release([option()]) :: :ok | {:ok, :restarting | :handed_over} | {:error, String.t()}
-  def rollback_release(opts \\ []) do
-    case Deployment.status() do
-      %{stage: :probation} -> take_back(opts)
-      %{stage: stage} when stage in [:commit, :revert] -> roll_back_after_commit(opts)
-      _idle_or_refused -> roll_back(opts)
-    end
-  end
-
-  defp take_back(opts) do
-    case Deployment.cancel() do
-      :ok -> :ok
-      {:error, %Error{code: code}} when code in [:not_cancellable, :nothing_to_cancel] -> roll_back_after_commit(opts)
-      {:error, error} -> {:error, Error.to_message(error)}
-    end
-  end
-
-  defp roll_back_after_commit(opts) do
-    Deployment.await_end()
-    roll_back(opts)
-  end
-
-  defp roll_back(opts) do
-    case rollback_target() do
-      {:ok, version} -> deploy(:rollback, version, opts)
-      {:error, error} -> {:error, Error.to_message(error)}
-    end
-  end
+  def rollback_release(opts \\ []), do: audited(:rollback, [opts], fn -> Releases.rollback(opts) end)
 
   @doc """
   Removes an installed release and the files that no other release needs.
@@ -87,28 +63,12 @@ defmodule Bloom.ReleaseManager do
   @spec remove_release(String.t(), dry_run: boolean()) ::
           :ok | {:ok, LifecycleManager.report()} | {:error, String.t()}
   def remove_release(version, opts \\ []) do
-    if opts[:dry_run], do: would_remove(version), else: deploy(:remove, version, opts)
-  end
-
-  defp would_remove(version) do
-    with {:ok, version} <- parse(version),
-         {:ok, root} <- Root.fetch(),
-         {:ok, report} <- LifecycleManager.remove(root, version, dry_run: true) do
-      {:ok, report}
-    else
-      {:error, error} -> {:error, Error.to_message(error)}
-    end
+    audited(:remove, [version, opts], fn -> Releases.remove(version, opts) end)
   end
 
   @doc "The plan of a switch to an installed release, without switching."
   @spec plan_release(String.t()) :: {:ok, Plan.t()} | {:error, String.t()}
-  def plan_release(version) do
-    with {:ok, version} <- parse(version), {:ok, root} <- Root.fetch(), {:ok, plan} <- Plan.make(root, version) do
-      {:ok, plan}
-    else
-      {:error, error} -> {:error, Error.to_message(error)}
-    end
-  end
+  def plan_release(version), do: version |> Releases.plan() |> in_words()
 
   @doc "Every known release with its `:name`, `:version` and `:status`, latest registered first."
   @spec list_releases() :: [%{name: String.t(), version: String.t(), status: ReleaseHandler.status()}]
@@ -117,31 +77,12 @@ defmodule Bloom.ReleaseManager do
   @doc "The release that runs."
   @spec current_release() ::
           {:ok, %{name: String.t(), version: String.t(), status: ReleaseHandler.status()}} | {:error, String.t()}
-  def current_release do
-    with :error <- ReleaseHandler.running(), do: {:error, Error.to_message(Error.no_running_release())}
+  def current_release, do: in_words(Releases.current())
+
+  defp audited(operation, arguments, fun) do
+    self() |> Audit.who() |> Audit.run(operation, arguments, fun) |> in_words()
   end
 
-  defp deploy(operation, version, opts) do
-    case with({:ok, version} <- parse(version), do: Deployment.run(operation, version, opts)) do
-      {:error, error} -> {:error, Error.to_message(error)}
-      answer -> answer
-    end
-  end
-
-  defp parse(version) when is_binary(version) do
-    case Version.parse(version) do
-      {:ok, _version} -> {:ok, version}
-      :error -> {:error, Error.invalid_version(version)}
-    end
-  end
-
-  defp parse(version), do: {:error, Error.invalid_version(version)}
-
-  defp rollback_target do
-    with {:ok, running} <- running(), do: RollbackTarget.fetch(running.version, ReleaseHandler.releases())
-  end
-
-  defp running do
-    with :error <- ReleaseHandler.running(), do: {:error, Error.no_running_release()}
-  end
+  defp in_words({:error, error}), do: {:error, Error.to_message(error)}
+  defp in_words(answer), do: answer
 end

@@ -1,0 +1,43 @@
+defmodule Bloom.Audit do
+  @moduledoc "Writes into the audit log of `Bloom.Metadata` who asked for what, and what was answered."
+
+  require Logger
+
+  alias Bloom.{Error, Metadata}
+
+  @doc """
+  Runs `fun`, writes what it has answered, and answers that.
+
+  A log that cannot be written stops nobody: the node's own log says so.
+  """
+  @spec run(String.t(), atom(), [term()], (() -> answer)) :: answer when answer: term()
+  def run(who, operation, arguments, fun) do
+    answer = fun.()
+    write(who, operation, arguments, answer)
+    answer
+  end
+
+  @doc "Writes one entry."
+  @spec write(String.t(), atom() | String.t(), [term()], term()) :: :ok
+  def write(who, operation, arguments, answer) do
+    entry = %{who: who, operation: operation, arguments: arguments, result: text(answer)}
+
+    with {:error, error} <- Metadata.audit(entry) do
+      Logger.error("Bloom could not write its audit log: #{error.message}")
+    end
+  end
+
+  @doc "Who a process is, in words: the group leader of a caller over RPC is on the node that it came from."
+  @spec who(pid()) :: String.t()
+  def who(caller) do
+    with true <- node(caller) == node(), {:group_leader, leader} <- Process.info(caller, :group_leader) do
+      "#{inspect(caller)} from #{node(leader)}"
+    else
+      _gone_or_elsewhere -> "#{inspect(caller)} on #{node(caller)}"
+    end
+  end
+
+  defp text({:error, %Error{} = error}), do: Error.to_message(error)
+  defp text({:error, text}) when is_binary(text), do: text
+  defp text(answer), do: inspect(answer)
+end

@@ -1,0 +1,95 @@
+defmodule Bloom.Releases do
+  @moduledoc """
+  What `Bloom.ReleaseManager` and `Bloom.RPC` do with releases, with errors as data.
+
+  Whoever lets somebody in writes the audit log; nothing here does.
+  """
+
+  alias Bloom.{Deployment, Error, LifecycleManager, Plan, ReleaseHandler, RollbackTarget, Root}
+
+  @type release :: %{name: String.t(), version: String.t(), status: ReleaseHandler.status()}
+
+  @doc "See `Bloom.ReleaseManager.install_release/1`."
+  @spec install(term()) :: Deployment.result()
+  def install(version), do: deploy(:install, version, [])
+
+  @doc "See `Bloom.ReleaseManager.switch_release/2`."
+  @spec switch(term(), keyword()) :: Deployment.result()
+  def switch(version, opts \\ []), do: deploy(:switch, version, opts)
+
+  @doc "See `Bloom.ReleaseManager.rollback_release/1`."
+  @spec rollback(keyword()) :: Deployment.result()
+  def rollback(opts \\ []) do
+    case Deployment.status() do
+      %{stage: :probation} -> take_back(opts)
+      %{stage: stage} when stage in [:commit, :revert] -> roll_back_after_commit(opts)
+      _idle_or_refused -> roll_back(opts)
+    end
+  end
+
+  defp take_back(opts) do
+    case Deployment.cancel() do
+      {:error, %Error{code: code}} when code in [:not_cancellable, :nothing_to_cancel] -> roll_back_after_commit(opts)
+      answer -> answer
+    end
+  end
+
+  defp roll_back_after_commit(opts) do
+    Deployment.await_end()
+    roll_back(opts)
+  end
+
+  defp roll_back(opts) do
+    with {:ok, %{version: running}} <- current(),
+         {:ok, version} <- RollbackTarget.fetch(running, ReleaseHandler.releases()) do
+      deploy(:rollback, version, opts)
+    end
+  end
+
+  @doc "See `Bloom.ReleaseManager.remove_release/2`."
+  @spec remove(term(), keyword()) :: :ok | {:ok, LifecycleManager.report()} | {:error, Error.t()}
+  def remove(version, opts \\ []) do
+    if opts[:dry_run], do: would_remove(version), else: deploy(:remove, version, opts)
+  end
+
+  defp would_remove(version) do
+    with {:ok, version} <- parse(version), {:ok, root} <- Root.fetch() do
+      LifecycleManager.remove(root, version, dry_run: true)
+    end
+  end
+
+  @doc "See `Bloom.ReleaseManager.plan_release/1`."
+  @spec plan(term()) :: {:ok, Plan.t()} | {:error, Error.t()}
+  def plan(version) do
+    with {:ok, version} <- parse(version), {:ok, root} <- Root.fetch(), do: Plan.make(root, version)
+  end
+
+  @doc "The release that runs."
+  @spec current() :: {:ok, release()} | {:error, Error.t()}
+  def current do
+    with :error <- ReleaseHandler.running(), do: {:error, Error.no_running_release()}
+  end
+
+  @doc """
+  The version, or what is wrong with it.
+
+      iex> Bloom.Releases.parse("1.2.3")
+      {:ok, "1.2.3"}
+      iex> {:error, error} = Bloom.Releases.parse("abc")
+      iex> error.message
+      "Invalid version format: abc. Expected format: X.Y.Z or X.Y.Z-suffix"
+  """
+  @spec parse(term()) :: {:ok, String.t()} | {:error, Error.t()}
+  def parse(version) when is_binary(version) do
+    case Version.parse(version) do
+      {:ok, _version} -> {:ok, version}
+      :error -> {:error, Error.invalid_version(version)}
+    end
+  end
+
+  def parse(version), do: {:error, Error.invalid_version(version)}
+
+  defp deploy(operation, version, opts) do
+    with {:ok, version} <- parse(version), do: Deployment.run(operation, version, opts)
+  end
+end

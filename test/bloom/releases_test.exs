@@ -1,0 +1,5 @@
+defmodule Bloom.ReleasesTest do
+  use ExUnit.Case, async: true
+
+  doctest Bloom.Releases
+end

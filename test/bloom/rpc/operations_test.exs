@@ -1,0 +1,5 @@
+defmodule Bloom.RPC.OperationsTest do
+  use ExUnit.Case
+
+  doctest Bloom.RPC.Operations
+end
