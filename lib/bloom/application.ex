@@ -25,6 +25,11 @@ defmodule Bloom.Application do
   @doc "Starts Bloom's supervisor, or ignores the request where it runs already."
   @spec start_link(term()) :: Supervisor.on_start() | :ignore
   def start_link(_opts) do
+    if Process.whereis(Bloom.Supervisor), do: :ignore, else: start()
+  end
+
+  # Only here, and in the rehearsal of a switch: a node that runs does not fall over what an upgrade has brought.
+  defp start do
     Config.validate!()
     settle()
 

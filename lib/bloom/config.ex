@@ -3,7 +3,8 @@ defmodule Bloom.Config do
   Every option of the `:bloom` application: its type, its default and what it means.
 
   Options are read at the moment of use, so a change of the application environment counts at once.
-  `validate!/0` runs when Bloom starts and refuses a wrong value, or an option that there is not, by its name.
+  `validate!/0` runs when Bloom starts and refuses a wrong value, or an option that there is not, by its name. The
+  configuration of a release is looked at in the same way before the release is switched to, by that release's own Bloom.
   """
 
   alias Bloom.Config
@@ -62,7 +63,7 @@ defmodule Bloom.Config do
   def validate! do
     case problems(Application.get_all_env(:bloom)) do
       [] -> :ok
-      [problem | _] -> raise ArgumentError, problem
+      problems -> raise ArgumentError, Enum.join(problems, "; ")
     end
   end
 

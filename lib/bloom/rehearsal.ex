@@ -6,6 +6,7 @@ defmodule Bloom.Rehearsal do
 
     * `config: true` - the resolved configuration, `[{app, [{key, value}]}]` of every application of the
       release, after config providers ran and `compile_env` was validated by the boot itself;
+    * `problems: true` - what the release's Bloom would refuse in its own configuration, a sentence each;
     * `load: [module]` - `[{module, reason}]` of those that cannot be loaded;
     * `children: [{module, args}]` - for each supervisor call `{:ok, [child_id]}` or `{:error, text}`;
     * `code_change: [{module, vsn, extra, [state]}]` - `[{module, text}]` of those whose `code_change`
@@ -33,7 +34,9 @@ defmodule Bloom.Rehearsal do
   # In this order, as what is asked for later may need the applications' environment.
   defp answer(question) do
     with :ok <- configure() do
-      keys = for key <- [:config, :load, :children, :code_change, :migrations], is_map_key(question, key), do: key
+      keys =
+        for key <- [:config, :problems, :load, :children, :code_change, :migrations], is_map_key(question, key), do: key
+
       {:ok, Map.new(keys, &{&1, find_out(&1, question[&1])})}
     end
   end
@@ -65,6 +68,8 @@ defmodule Bloom.Rehearsal do
       {app, Application.get_all_env(app)}
     end
   end
+
+  defp find_out(:problems, true), do: Bloom.Config.problems(Application.get_all_env(:bloom))
 
   defp find_out(:load, modules) do
     for module <- modules, {:error, reason} <- [:code.ensure_loaded(module)], do: {module, reason}

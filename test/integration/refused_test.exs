@@ -5,6 +5,10 @@ defmodule Bloom.Integration.RefusedTest do
   # Installs, then snapshots the node, switches, and proves that the refusal changed nothing.
   defp refuses(node, version) do
     assert :ok = install(node, version)
+    refuses_switch(node, version)
+  end
+
+  defp refuses_switch(node, version) do
     before = state(node)
     assert {:error, message} = switch(node, version)
     assert state(node) == before
@@ -31,6 +35,18 @@ defmodule Bloom.Integration.RefusedTest do
 
   test "a configuration that does not resolve", %{node: node} do
     assert refuses(node, "1.3.0-noboot") =~ "GARDEN_WELL_THAT_NOBODY_DUG"
+  end
+
+  test "a configuration that its Bloom would not start with", %{node: node, root: root} do
+    assert :ok = install(node, "1.1.0")
+
+    File.write!(Path.join(root, "releases/1.1.0/runtime.exs"), "\nconfig :bloom, probation: 1, probation_ms: :long", [
+      :append
+    ])
+
+    message = refuses_switch(node, "1.1.0")
+    assert message =~ "unknown option config :bloom, :probation, did you mean :probation_ms?"
+    assert message =~ "expected config :bloom, :probation_ms to be an integer that is not negative, got: :long"
   end
 
   test "a compile-time setting that differs at run time", %{node: node} do

@@ -27,11 +27,11 @@ defmodule Bloom.Deployment.Rehearse do
          calls = supervisor_calls(plan, entries),
          changes = %{code_change: code_changes(plan, entries, direction)},
          running = %{config: true, children: calls},
-         target = %{config: true, load: loadable(plan), children: calls},
+         target = Map.put(boot_question(plan), :children, calls),
          {running, target} =
            if(direction == :up, do: {running, Map.merge(target, changes)}, else: {Map.merge(running, changes), target}),
          {:ok, running, target} <- ask_both(plan, running, target),
-         :ok <- check_loaded(plan, target),
+         :ok <- check_boot(plan, target),
          :ok <- check_code_change(plan, Map.get(running, :code_change, []) ++ Map.get(target, :code_change, [])),
          {:ok, children} <- compare_children(plan, running.children, target.children) do
       live = AppEnv.snapshot().env
@@ -42,8 +42,29 @@ defmodule Bloom.Deployment.Rehearse do
   @doc "Rehearses a boot of the target: its configuration resolves, its modules load. No state lives through a restart."
   @spec boot(Plan.t()) :: :ok | {:error, Error.t()}
   def boot(%Plan{} = plan) do
-    with {:ok, target} <- TargetVM.ask(plan.root, plan.target, %{config: true, load: loadable(plan)}) do
-      check_loaded(plan, target)
+    with {:ok, target} <- TargetVM.ask(plan.root, plan.target, boot_question(plan)), do: check_boot(plan, target)
+  end
+
+  defp boot_question(plan), do: %{config: true, problems: true, load: loadable(plan)}
+
+  defp check_boot(plan, target) do
+    with :ok <- check_problems(plan, target), do: check_loaded(plan, target)
+  end
+
+  # A target with a Bloom that does not know the question has nothing to say.
+  defp check_problems(plan, target) do
+    case Map.get(target, :problems, []) do
+      [] ->
+        :ok
+
+      problems ->
+        {:error,
+         Error.new(
+           :invalid_config,
+           "the configuration of release #{plan.target} is refused: #{Enum.join(problems, "; ")}",
+           details: %{problems: problems},
+           suggestions: ["correct it and build the release again; the running release is untouched"]
+         )}
     end
   end
 
