@@ -59,6 +59,14 @@ defmodule Bloom.Plan do
     target_modules: %{}
   ]
 
+  @typedoc "The code to start from: its ERTS, applications and consolidated protocols, and the digests of what is loaded."
+  @type code :: %{
+          erts: String.t(),
+          apps: [%{name: String.t(), version: String.t(), dir: Path.t()}],
+          consolidated: Path.t() | nil,
+          loaded: [{String.t(), binary()}]
+        }
+
   @doc """
   Plans the way from what runs in this node to the staged release `target`.
 
@@ -66,17 +74,30 @@ defmodule Bloom.Plan do
   """
   @spec make(Root.t(), String.t()) :: {:ok, t()} | {:error, Error.t()}
   def make(%Root{} = root, target) do
+    from(root, target, %{
+      erts: to_string(:erlang.system_info(:version)),
+      apps: running_apps(root),
+      consolidated: consolidated(root),
+      loaded: loaded_modules()
+    })
+  end
+
+  @doc """
+  Plans the way from some code, which need not be that of this node. The file of a module counts where it is not in
+  `loaded`.
+
+  See `Bloom.Plan.Archives` for a use.
+  """
+  @spec from(Root.t(), String.t(), code()) :: {:ok, t()} | {:error, Error.t()}
+  def from(%Root{} = root, target, code) do
+    {loaded, running} = Map.pop!(code, :loaded)
+
     request = %{
       root: root.path,
-      running: %{
-        version: root.running,
-        erts: to_string(:erlang.system_info(:version)),
-        apps: running_apps(root),
-        consolidated: consolidated(root)
-      },
+      running: Map.put(running, :version, root.running),
       target: target,
       downgrade: Relup.sides(root.running, target).direction == :down,
-      loaded: loaded_modules()
+      loaded: loaded
     }
 
     with {:ok, native} <- Native.plan(request) do
@@ -137,6 +158,13 @@ defmodule Bloom.Plan do
     end
   end
 
+  @doc "Where the consolidated protocols of the running release are, if it has any."
+  @spec consolidated(Root.t()) :: Path.t() | nil
+  def consolidated(root) do
+    dir = Root.release_path(root, root.running, "consolidated")
+    if File.dir?(dir), do: dir
+  end
+
   # From the .rel, as applications with the mode :none are in the release and not loaded.
   defp running_apps(root) do
     {:ok, [{:release, _name, _erts, apps}]} = :file.consult(Root.release_path(root, root.running, "#{root.name}.rel"))
@@ -151,10 +179,5 @@ defmodule Bloom.Plan do
     for {module, file} <- :code.all_loaded(), file != [], file != :preloaded do
       {Atom.to_string(module), :erlang.get_module_info(module, :md5)}
     end
-  end
-
-  defp consolidated(root) do
-    dir = Root.release_path(root, root.running, "consolidated")
-    if File.dir?(dir), do: dir
   end
 end
