@@ -23,6 +23,7 @@ defmodule Bloom.MixProject do
       databases
     ),
     Reference: ~w(
+      telemetry
       the-journal
     )
   ]
@@ -35,6 +36,7 @@ defmodule Bloom.MixProject do
       Bloom.HealthChecker,
       Bloom.SafetyMonitor,
       Bloom.LifecycleManager,
+      Bloom.Telemetry,
       Bloom.Metadata,
       Bloom.DatabaseBackup,
       Bloom.MigrationTracker

@@ -11,7 +11,7 @@ defmodule Bloom.Deployment do
 
   require Logger
 
-  alias Bloom.Deployment.{Driver, Recovery, Status}
+  alias Bloom.Deployment.{Driver, Recovery, Report, Status}
   alias Bloom.{Audit, Error, Native, Root}
 
   # Stages that come to their end in any case.
@@ -178,6 +178,7 @@ defmodule Bloom.Deployment do
 
   defp lost(state, reason) do
     Logger.error("Bloom: the process that walked a deployment ended (#{Exception.format_exit(reason)})")
+    Report.lost(reason)
     %{state | ref: nil, attempts: state.attempts + 1}
   end
 

@@ -22,6 +22,7 @@ defmodule Bloom.SafetyMonitor do
 
   alias Bloom.Error
   alias Bloom.SafetyMonitor.{ErrorCounter, Judgement, LogHandler, Measures, Response, Sample}
+  alias Bloom.Telemetry
 
   @second 1000
   @window 300
@@ -191,9 +192,18 @@ defmodule Bloom.SafetyMonitor do
       |> Judgement.make(limits, watch.baseline)
       |> Map.merge(%{version: watch.version, at: System.system_time(:second)})
 
+    tell(judgement)
     tell? = judgement.verdict == :unsafe and not watch.told
     if tell?, do: send(watch.notify, {:bloom_safety, watch.ref, {:unsafe, judgement.reasons}})
     %{state | watch: %{watch | told: watch.told or tell?}, last: judgement}
+  end
+
+  # Of what is not known yet there is nothing to measure.
+  defp tell(%{measures: measures} = judgement) do
+    {of_probes, measures} = Map.split(measures, [:response_ms, :response_failures])
+    known = for {name, value} <- measures, value != nil, into: %{}, do: {name, value}
+    metadata = judgement |> Map.take([:version, :verdict, :reasons]) |> Map.merge(of_probes)
+    Telemetry.execute([:bloom, :safety_monitor, :reading], known, metadata)
   end
 
   defp measure_baseline(state) do

@@ -10,7 +10,11 @@ defmodule Bloom.Supervisor do
   def init(_args) do
     Bloom.Deployment.Status.create()
     Bloom.HealthChecker.Registry.create()
+    Bloom.Telemetry.Dispatcher.create()
 
-    Supervisor.init([Bloom.SafetyMonitor, Bloom.Deployment], strategy: :one_for_one, max_restarts: 10)
+    Supervisor.init([Bloom.Telemetry.Dispatcher, Bloom.SafetyMonitor, Bloom.Deployment],
+      strategy: :one_for_one,
+      max_restarts: 10
+    )
   end
 end

@@ -10,12 +10,25 @@ defmodule Bloom.Deployment.Context do
   alias Bloom.Deployment.Rehearse
 
   @enforce_keys [:operation, :version, :root]
-  defstruct [:id, :operation, :version, :root, :plan, :rehearsed, :before, opts: [], facts: %{}, repos: [], watch: %{}]
+  defstruct [
+    :id,
+    :operation,
+    :version,
+    :root,
+    :plan,
+    :rehearsed,
+    :before,
+    :span,
+    opts: [],
+    facts: %{},
+    repos: [],
+    watch: %{}
+  ]
 
   @typedoc """
   `root.running` is the version that ran when the deployment began, `version` the one that it is about. `opts` are
   the caller's, `repos` the databases that it may migrate (with secrets, so never in `facts`), `watch` is what long work
-  passes on to `Bloom.Native`.
+  passes on to `Bloom.Native`, `span` what `Bloom.Telemetry` has of the walk.
   """
   @type t :: %__MODULE__{
           id: pos_integer() | nil,
@@ -25,6 +38,7 @@ defmodule Bloom.Deployment.Context do
           plan: Plan.t() | nil,
           rehearsed: Rehearse.rehearsed() | nil,
           before: Bloom.AppEnv.snapshot() | nil,
+          span: Bloom.Telemetry.span() | nil,
           opts: keyword(),
           facts: map(),
           repos: [Bloom.MigrationTracker.repo_info()],
@@ -41,6 +55,22 @@ defmodule Bloom.Deployment.Context do
       root: %{root | running: deployment.from_version},
       facts: deployment.facts,
       opts: Map.get(deployment.facts, :opts, [])
+    }
+  end
+
+  @doc "Which deployment it is, for those outside."
+  @spec summary(t()) :: %{
+          deployment: pos_integer(),
+          operation: Deployment.operation(),
+          version: String.t(),
+          from_version: String.t()
+        }
+  def summary(%__MODULE__{root: root} = context) do
+    %{
+      deployment: context.id,
+      operation: context.operation,
+      version: context.version,
+      from_version: root.running
     }
   end
 

@@ -7,7 +7,7 @@ defmodule Bloom.Deployment.Recovery do
   """
 
   alias Bloom.{Config, DurableFile, Error, Metadata, Native, ReleasesFile, Root, SysConfig, TrialBoot}
-  alias Bloom.Deployment.{Context, Status, Steps, Walk}
+  alias Bloom.Deployment.{Context, Report, Status, Steps, Walk}
 
   @doc """
   Settles the files of an interrupted switch, once in the life of the VM: after a hot switch the boot script no longer
@@ -64,6 +64,7 @@ defmodule Bloom.Deployment.Recovery do
   def settle({context, journal} = unfinished) do
     # A process that was killed cleans nothing up.
     Native.ok!(Native.archive_sweep(context.root.path))
+    context = Report.begin(context, resumed: true)
     started = started(context, journal, :run)
     decisive = Steps.decisive(context.operation)
 

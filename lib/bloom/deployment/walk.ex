@@ -10,7 +10,7 @@ defmodule Bloom.Deployment.Walk do
   require Logger
 
   alias Bloom.{Config, Error, LifecycleManager, Metadata}
-  alias Bloom.Deployment.{Context, Status, Steps}
+  alias Bloom.Deployment.{Context, Report, Status, Steps}
 
   @type result :: :ok | :handover | {:ok, :restarting} | {:error, Error.t()}
 
@@ -28,7 +28,7 @@ defmodule Bloom.Deployment.Walk do
     }
 
     with {:ok, id} <- Metadata.start_deployment(deployment) do
-      forward(Steps.of(context.operation), %{context | id: id}, [])
+      forward(Steps.of(context.operation), Report.begin(%{context | id: id}, resumed: false), [])
     end
   end
 
@@ -48,12 +48,12 @@ defmodule Bloom.Deployment.Walk do
 
     with :ok <- not_cancelled(),
          {:ok, entry} <- Metadata.start_step(context.id, step.name(), :run) do
-      case guarded(step, :run, context) do
+      case Report.step(step, :run, context) do
         {:ok, context} ->
           end_step(step, rest, context, done, entry)
 
-        {:restarting, _context} ->
-          {:ok, :restarting}
+        {:restarting, context} ->
+          restarting(context)
 
         {:handover, context} ->
           hand_over(step, context, done, entry)
@@ -100,9 +100,19 @@ defmodule Bloom.Deployment.Walk do
 
   defp hand_over(step, context, done, entry) do
     case Metadata.finish_step(entry, :ok, context.facts) do
-      :ok -> :handover
+      :ok -> handed_over(context)
       {:error, error} -> back([step | done], context, error)
     end
+  end
+
+  defp handed_over(context) do
+    Report.ended(context, :handed_over, nil)
+    :handover
+  end
+
+  defp restarting(context) do
+    Report.ended(context, :restarting, nil)
+    {:ok, :restarting}
   end
 
   @doc "Undoes what happened of `steps`, latest first, and ends the deployment with `error`."
@@ -111,7 +121,7 @@ defmodule Bloom.Deployment.Walk do
     Status.stage(:undo)
     Logger.error("Bloom: #{context.operation} of release #{context.version} is undone: #{error.message}")
 
-    case undo(steps, context, []) do
+    case Report.rollback(context, error, fn -> undo(steps, context, []) end) do
       {:ok, undone, context} ->
         # What ended the VM took the switch back with it.
         switched = if error.code == :interrupted, do: steps, else: undone
@@ -120,7 +130,7 @@ defmodule Bloom.Deployment.Walk do
         {:error, error}
 
       :restarting ->
-        {:ok, :restarting}
+        restarting(context)
 
       {:error, undo_error} ->
         error = not_undone(error, undo_error, context)
@@ -133,7 +143,7 @@ defmodule Bloom.Deployment.Walk do
   defp undo([], context, undone), do: {:ok, undone, context}
 
   defp undo([step | rest], context, undone) do
-    with true <- guarded(step, :happened?, context),
+    with true <- Report.happened?(step, context),
          {:ok, context} <- undo_step(step, context) do
       undo(rest, context, [step | undone])
     else
@@ -145,7 +155,7 @@ defmodule Bloom.Deployment.Walk do
 
   defp undo_step(step, context) do
     entry = Metadata.start_step(context.id, step.name(), :undo)
-    result = with :ok <- guarded(step, :undo, context), do: {:ok, context}
+    result = Report.step(step, :undo, context)
 
     with {:ok, entry} <- entry do
       case result do
@@ -156,16 +166,6 @@ defmodule Bloom.Deployment.Walk do
     end
 
     result
-  end
-
-  defp guarded(step, function, context) do
-    with {:error, error} <- apply(step, function, [context]), do: {:error, error, context}
-  catch
-    kind, reason ->
-      text = Exception.format(kind, reason, __STACKTRACE__)
-      Logger.error("Bloom: step #{step.name()} crashed: #{text}")
-      banner = Exception.format_banner(kind, reason, __STACKTRACE__)
-      {:error, Error.new(:step_crashed, "step #{step.name()} crashed: #{banner}", details: %{crash: text}), context}
   end
 
   defp not_cancelled do
@@ -207,7 +207,10 @@ defmodule Bloom.Deployment.Walk do
     )
   end
 
-  defp finish(context, outcome, reason), do: journal(Metadata.finish_deployment(context.id, outcome, reason))
+  defp finish(context, outcome, reason) do
+    journal(Metadata.finish_deployment(context.id, outcome, reason))
+    Report.ended(context, outcome, reason)
+  end
 
   # What could not be written is settled from the node itself when Bloom starts, or before the next deployment.
   defp journal(:ok), do: :ok

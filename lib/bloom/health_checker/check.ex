@@ -1,7 +1,7 @@
 defmodule Bloom.HealthChecker.Check do
   @moduledoc "One health check: what to call, and whether a switch depends on it."
 
-  alias Bloom.{Config, Isolated}
+  alias Bloom.{Config, Isolated, Telemetry}
 
   @enforce_keys [:name, :code, :critical]
   defstruct [:name, :code, :critical]
@@ -45,18 +45,24 @@ defmodule Bloom.HealthChecker.Check do
     timeout = Config.get_valid(:health_check_timeout_ms)
 
     checks
-    |> Enum.map(&{&1, Isolated.start(&1.code, timeout)})
-    |> Enum.map(fn {check, call} ->
-      {answer, microseconds} = Isolated.await(call)
-
-      %{
-        name: check.name,
-        critical: check.critical,
-        result: judge(answer),
-        duration_ms: div(microseconds, 1000)
-      }
-    end)
+    |> Enum.map(&start(&1, timeout))
+    |> Enum.map(&await/1)
   end
+
+  defp start(check, timeout) do
+    span = Telemetry.start([:bloom, :health_check], Map.take(check, [:name, :critical]))
+    {check, span, Isolated.start(check.code, timeout)}
+  end
+
+  defp await({check, span, call}) do
+    {answer, microseconds} = Isolated.await(call)
+    result = judge(answer)
+    Telemetry.stop(span, told(result))
+    %{name: check.name, critical: check.critical, result: result, duration_ms: div(microseconds, 1000)}
+  end
+
+  defp told(:ok), do: %{result: :ok, reason: nil}
+  defp told({:error, reason}), do: %{result: :error, reason: reason}
 
   defp critical([]), do: {:ok, true}
   defp critical(critical: critical) when is_boolean(critical), do: {:ok, critical}

@@ -4,7 +4,7 @@ defmodule Bloom.Deployment.WalkTest do
 
   import ExUnit.CaptureLog
 
-  alias Bloom.Deployment.{Context, Status, Walk}
+  alias Bloom.Deployment.{Context, Report, Status, Walk}
   alias Bloom.{Error, Metadata, Root}
 
   for name <- [:first, :second, :third] do
@@ -55,7 +55,8 @@ defmodule Bloom.Deployment.WalkTest do
     Status.begin(:install, "1.1.0", nil)
     on_exit(&Status.clear/0)
     root = %Root{path: "", name: "my_app", running: "1.0.0"}
-    %{context: %Context{id: id, operation: :install, version: "1.1.0", root: root}}
+    context = %Context{id: id, operation: :install, version: "1.1.0", root: root}
+    %{context: Report.begin(context, resumed: false)}
   end
 
   defp walk(context, answers) do
