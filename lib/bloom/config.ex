@@ -114,15 +114,6 @@ defmodule Bloom.Config do
     if likeness >= @likeness, do: ", did you mean #{inspect(like)}?", else: ""
   end
 
-  @doc """
-  A value of an option as text; of one that is secret, that there is one.
-
-      iex> Bloom.Config.show(:probation_ms, 1_000)
-      "1000"
-  """
-  @spec show(atom(), term()) :: String.t()
-  def show(option, value), do: shown(value, @schema[option][:secret])
-
   defp shown(nil, true), do: "nil"
   defp shown(_value, true), do: "[secret]"
   defp shown(value, _open), do: inspect(value)
