@@ -16,14 +16,16 @@ defmodule Bloom.RPC.Operations do
   | `:history` | options | `{:ok, [deployment]}`, newest first |
   | `:cancel` | | `:ok` |
   | `:backup` | version | `{:ok, backup}` |
+  | `:follow` | pid | `:ok`, and messages to that process, see `Bloom.RPC.Follow` |
+  | `:archive` | version | `{:ok, path}`: where the archive of that version is looked for |
 
   Options may be left out. They are keyword lists: those of `Bloom.ReleaseManager` for releases, `limit: 50` for
   the history.
   """
 
-  alias Bloom.{DatabaseBackup, Deployment, Error, HealthChecker, Metadata, Plan, ReleaseHandler, Releases}
+  alias Bloom.{DatabaseBackup, Deployment, Error, HealthChecker, Metadata, Plan, ReleaseHandler, Releases, Root}
   alias Bloom.DatabaseBackup.Repos
-  alias Bloom.RPC.Plain
+  alias Bloom.RPC.{Follow, Plain}
 
   @switch_options [mode: [:auto, :hot, :restart], wait: [:probation, :commit], force: [true, false]]
   @remove_options [dry_run: [true, false]]
@@ -70,10 +72,12 @@ defmodule Bloom.RPC.Operations do
   defp operate(:history, [[limit: limit]]) when is_integer(limit) and limit > 0, do: history(limit: limit)
   defp operate(:cancel, []), do: Deployment.cancel()
   defp operate(:backup, [version]), do: backup(version)
+  defp operate(:follow, [pid]) when is_pid(pid), do: Follow.start(pid)
+  defp operate(:archive, [version]), do: archive(version)
 
   defp operate(operation, _arguments)
        when operation in [:install, :switch, :rollback, :remove, :list, :current, :status, :plan, :health, :history] or
-              operation in [:cancel, :backup] do
+              operation in [:cancel, :backup, :follow, :archive] do
     {:error, wrong_arguments("these are not the arguments of #{operation}")}
   end
 
@@ -112,6 +116,10 @@ defmodule Bloom.RPC.Operations do
     with {:ok, version} <- Releases.parse(version), {:ok, repos} <- Repos.running() do
       DatabaseBackup.create(version, repos)
     end
+  end
+
+  defp archive(version) do
+    with {:ok, version} <- Releases.parse(version), {:ok, root} <- Root.fetch(), do: {:ok, Root.archive(root, version)}
   end
 
   defp history(opts) do
