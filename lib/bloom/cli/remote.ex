@@ -1,0 +1,74 @@
+defmodule Bloom.CLI.Remote do
+  @moduledoc "The node that is asked, and the asking: every question goes through `Bloom.RPC.call/3` there."
+
+  alias Bloom.CLI.Output
+
+  # A node that boots has its distribution before Bloom.
+  @not_there [:unreachable, :not_started]
+
+  @enforce_keys [:node, :ask]
+  defstruct [:node, :ask]
+
+  @typedoc "`ask` calls an operation with its arguments."
+  @type t :: %__MODULE__{node: node(), ask: (atom(), [term()] -> answer())}
+
+  @type answer :: :ok | {:ok, term()} | {:error, Output.error()}
+
+  @doc """
+  A node that this one is connected to.
+
+      iex> remote = Bloom.CLI.Remote.new(node())
+      iex> Bloom.CLI.Remote.call(remote, :status)
+      {:ok, :idle}
+  """
+  @spec new(node()) :: t()
+  def new(node), do: %__MODULE__{node: node, ask: &ask(node, &1, &2)}
+
+  @doc """
+  Calls an operation of `Bloom.RPC` and waits for its answer, however long it takes.
+
+  Where no answer comes the code of the error is `:unreachable`.
+  """
+  @spec call(t(), atom(), [term()]) :: answer()
+  def call(%__MODULE__{ask: ask}, operation, arguments \\ []), do: ask.(operation, arguments)
+
+  @doc "Whether Bloom answers on the node, be it that it refuses to."
+  @spec answers?(t()) :: boolean()
+  def answers?(%__MODULE__{} = remote),
+    do: not match?({:error, %{code: code}} when code in @not_there, call(remote, :status))
+
+  defp ask(node, operation, arguments) do
+    :erpc.call(node, Bloom.RPC, :call, [operation, arguments, nil], :infinity)
+  catch
+    :error, {:erpc, _reason} -> {:error, unreachable(node)}
+    :error, {:exception, :undef, _stack} -> {:error, no_rpc(node)}
+    _kind, reason -> {:error, broken(node, reason)}
+  end
+
+  @doc "The error of a node that does not answer."
+  @spec unreachable(node()) :: Output.error()
+  def unreachable(node) do
+    %{
+      code: :unreachable,
+      message: "node #{node} does not answer",
+      suggestions: [
+        "see whether it runs, under this name (RELEASE_NODE, RELEASE_DISTRIBUTION) and with this cookie (RELEASE_COOKIE)"
+      ]
+    }
+  end
+
+  defp no_rpc(node) do
+    %{
+      code: :unreachable,
+      message: "the release that runs on #{node} has no Bloom that can be asked",
+      suggestions: ["deploy a release with this Bloom from its remote shell, see Bloom.ReleaseManager"]
+    }
+  end
+
+  @doc "The error of a call that broke off."
+  @spec broken(node(), term()) :: Output.error()
+  def broken(node, reason) do
+    text = reason |> inspect(limit: 5) |> String.slice(0, 300)
+    %{code: :call_failed, message: "the call broke off on #{node}: #{text}", suggestions: ["see the log of the node"]}
+  end
+end
