@@ -109,35 +109,6 @@ defmodule Bloom.Error do
   @spec from_native(%{code: atom(), message: String.t()}) :: t()
   def from_native(%{code: code, message: message}), do: new(code, message)
 
-  @doc "An error of OTP's release handler in the README's words."
-  @spec from_release_handler(term()) :: t()
-  def from_release_handler({:no_such_release, vsn}), do: release_not_found(to_string(vsn))
-  def from_release_handler({:bad_relup_file, _path}), do: invalid_relup("it cannot be read")
-
-  def from_release_handler({:no_matching_relup, to, from}) do
-    invalid_relup("it has no way from release #{from} to release #{to}")
-  end
-
-  def from_release_handler({:old_processes, module}) do
-    new(:old_code_in_use, "processes still run code of #{inspect(module)} from before the last switch",
-      suggestions: ["let them finish or stop them, then switch again"]
-    )
-  end
-
-  def from_release_handler({:already_installed, vsn}), do: new(:already_running, "release #{vsn} is running already")
-
-  def from_release_handler({:existing_release, vsn}) do
-    new(:already_installed, "release #{vsn} is installed already", suggestions: ["switch to it"])
-  end
-
-  def from_release_handler({:bad_status, status}) do
-    new(:bad_status, "the release is #{status}, not running", suggestions: ["switch to it first"])
-  end
-
-  def from_release_handler(reason) do
-    new(:release_handler, "OTP's release handler refused: #{inspect(reason)}", details: %{reason: reason})
-  end
-
   @doc "A process that does not answer, so that a switch would hang on it or pass it over."
   @spec busy(String.t(), pos_integer()) :: t()
   def busy(process, timeout) do

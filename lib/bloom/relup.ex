@@ -8,7 +8,7 @@ defmodule Bloom.Relup do
   in the newer release's directory, as OTP wants it for both directions.
   """
 
-  alias Bloom.{Error, Plan}
+  alias Bloom.{Error, ErrorInterpreter, Plan}
   alias Bloom.Relup.{Appup, Script}
 
   @typedoc "`older` and `newer` are release versions; `direction` says which of them is to be left."
@@ -66,12 +66,8 @@ defmodule Bloom.Relup do
 
     case :systools.make_relup(stem.(sides.newer), older, older, [:silent, :noexec, path: path]) do
       {:ok, relup, _module, _warnings} -> {:ok, relup}
-      {:error, module, reason} -> {:error, systools_error(module, reason)}
-      :error -> {:error, systools_error(:systools_relup, :unknown)}
+      {:error, _module, _reason} = error -> {:error, ErrorInterpreter.interpret(error)}
+      :error -> {:error, Error.invalid_relup("OTP makes no instructions and does not say why")}
     end
-  end
-
-  defp systools_error(module, reason) do
-    reason |> module.format_error() |> IO.chardata_to_string() |> String.trim() |> Error.invalid_relup()
   end
 end

@@ -51,20 +51,4 @@ defmodule Bloom.ErrorTest do
   test "it can be raised" do
     assert_raise Error, "it is busy", fn -> raise Error.new(:busy, "it is busy") end
   end
-
-  for {reason, code} <- [
-        {{:no_such_release, ~c"1.0.0"}, :release_not_found},
-        {{:no_matching_relup, ~c"1.1.0", ~c"1.0.0"}, :invalid_relup},
-        {{:bad_relup_file, ~c"relup"}, :invalid_relup},
-        {{:old_processes, Garden}, :old_code_in_use},
-        {{:already_installed, ~c"1.1.0"}, :already_running},
-        {{:existing_release, ~c"1.1.0"}, :already_installed},
-        {{:bad_status, :unpacked}, :bad_status},
-        {:something_else, :release_handler}
-      ] do
-    test "the release handler's #{inspect(reason)} is #{inspect(code)} in words" do
-      assert %Error{code: unquote(code), message: message} = Error.from_release_handler(unquote(Macro.escape(reason)))
-      assert String.printable?(message)
-    end
-  end
 end

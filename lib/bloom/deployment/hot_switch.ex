@@ -1,7 +1,7 @@
 defmodule Bloom.Deployment.HotSwitch do
   @moduledoc "Makes a release the running one while the node runs, by OTP's release handler, and takes it back the same way."
 
-  alias Bloom.{AppEnv, Config, Error, Plan, ReleaseHandler, Relup, Root, SysConfig}
+  alias Bloom.{AppEnv, Config, Error, ErrorInterpreter, Plan, ReleaseHandler, Relup, Root, SysConfig}
   alias Bloom.Deployment.{Context, OldCode, Preflight, Rehearse, Status}
 
   @doc "Switches to the planned and rehearsed target. What is refused leaves the node as it was."
@@ -75,7 +75,7 @@ defmodule Bloom.Deployment.HotSwitch do
       else
         {:error, reason} ->
           AppEnv.restore(before)
-          {:error, Error.from_release_handler(reason)}
+          {:error, ErrorInterpreter.interpret(reason)}
       end
     end)
   end

@@ -3,7 +3,7 @@ defmodule Bloom.Deployment.Steps.Unchecked do
 
   use Bloom.Deployment.Step
 
-  alias Bloom.{Config, Error, ReleaseHandler}
+  alias Bloom.{Config, ErrorInterpreter, ReleaseHandler}
 
   @impl true
   def name, do: :unchecked
@@ -27,7 +27,7 @@ defmodule Bloom.Deployment.Steps.Unchecked do
 
   defp handler(function, argument) do
     with {:error, reason} <- apply(ReleaseHandler.impl(), function, [to_charlist(argument)]) do
-      {:error, Error.from_release_handler(reason)}
+      {:error, ErrorInterpreter.interpret(reason)}
     end
   end
 end

@@ -1,0 +1,109 @@
+defmodule Bloom.ErrorInterpreter do
+  @moduledoc """
+  Puts into words what other parts of the system give as reasons: OTP's release handler and systools, the operating
+  system, processes, nodes and exceptions.
+
+      iex> error = Bloom.ErrorInterpreter.interpret({:no_such_release, ~c"1.2.3"})
+      iex> {error.code, error.message}
+      {:release_not_found, "Release not found - ensure release is properly installed"}
+
+      iex> error = Bloom.ErrorInterpreter.interpret({:enospc, ~c"/srv/garden/releases/RELEASES"})
+      iex> Bloom.Error.to_message(error)
+      "cannot use /srv/garden/releases/RELEASES: no space left on device: free some space there and try again"
+
+  A message never holds a term as code. The reason itself is in the error's `details`, and so in the log.
+  """
+
+  alias Bloom.Error
+  alias Bloom.ErrorInterpreter.{Posix, Processes, ReleaseHandler, Systools, Words}
+
+  @sources [ReleaseHandler, Systools, Posix, Processes]
+
+  @doc """
+  The error for a reason, with or without `{:error, _}` around it.
+
+      iex> Bloom.ErrorInterpreter.interpret({:error, {:strange, self()}}).message
+      "something went wrong that Bloom does not know (strange: a process)"
+  """
+  @spec interpret(term()) :: Error.t()
+  def interpret(%Error{} = error), do: error
+  def interpret({tag, reason}) when tag in [:error, :EXIT], do: interpret(reason)
+
+  def interpret(%{code: code, message: message} = failure)
+      when not is_struct(failure) and is_atom(code) and is_binary(message) do
+    Error.new(code, message, suggestions: Map.get(failure, :suggestions, []))
+  end
+
+  def interpret(reason) do
+    error = Enum.find_value(@sources, & &1.interpret(reason)) || unknown(reason)
+    %{error | details: Map.put_new(error.details, :reason, reason)}
+  end
+
+  @doc """
+  The error for a step that raised, threw or exited, with all there is to know in the details.
+
+      iex> Bloom.ErrorInterpreter.crash("step verify", :throw, {:ball, 1}, []).message
+      "step verify crashed: it threw ball: 1"
+  """
+  @spec crash(String.t(), :error | :exit | :throw, term(), Exception.stacktrace()) :: Error.t()
+  def crash(what, kind, reason, stack) do
+    Error.new(:step_crashed, "#{what} crashed: #{how(kind, reason, stack)}",
+      details: %{crash: Exception.format(kind, reason, stack)},
+      suggestions: ["look at the log for where it happened, and report it if it is Bloom's own"]
+    )
+  end
+
+  @doc """
+  How code came to no answer, in words and with the place.
+
+      iex> Bloom.ErrorInterpreter.how(:error, %ArgumentError{message: "no"}, [])
+      "it raised ArgumentError: no"
+      iex> Bloom.ErrorInterpreter.how(:exit, {:timeout, {GenServer, :call, [:shop, :count, 5000]}}, [])
+      "it exited: :shop did not answer in time"
+      iex> Bloom.ErrorInterpreter.how(:throw, :ball, [{MyApp, :run, 0, [file: ~c"lib/my_app.ex", line: 3]}])
+      "it threw ball, in MyApp.run/0 (lib/my_app.ex:3)"
+  """
+  @spec how(:error | :exit | :throw, term(), Exception.stacktrace()) :: String.t()
+  def how(kind, reason, stack), do: how_alone(kind, reason, stack) <> place(stack)
+
+  defp how_alone(:throw, value, _stack), do: "it threw #{Words.of(value)}"
+
+  defp how_alone(:error, reason, stack) do
+    exception = Exception.normalize(:error, reason, stack)
+    "it raised #{inspect(exception.__struct__)}: #{Words.of(exception)}"
+  end
+
+  defp how_alone(:exit, reason, _stack) do
+    case Processes.interpret(reason) do
+      %Error{message: message} -> "it exited: #{message}"
+      nil -> "it exited: #{Words.of(reason)}"
+    end
+  end
+
+  @doc """
+  Where it happened: the first call of a stack that tells its file.
+
+      iex> Bloom.ErrorInterpreter.place([{:lists, :nth, 2, []}, {MyApp, :run, [1], [file: ~c"lib/my_app.ex", line: 3]}])
+      ", in MyApp.run/1 (lib/my_app.ex:3)"
+      iex> Bloom.ErrorInterpreter.place([])
+      ""
+  """
+  @spec place(Exception.stacktrace()) :: String.t()
+  def place(stack) do
+    Enum.find_value(stack, "", fn
+      {module, function, arity, [_ | _] = location} ->
+        arity = if is_list(arity), do: length(arity), else: arity
+        file = location[:file] && " (#{location[:file]}:#{location[:line]})"
+        file && ", in #{Exception.format_mfa(module, function, arity)}#{file}"
+
+      _not_told ->
+        nil
+    end)
+  end
+
+  defp unknown(reason) do
+    Error.new(:unknown_reason, "something went wrong that Bloom does not know (#{Words.of(reason)})",
+      suggestions: ["look at the log for the whole reason"]
+    )
+  end
+end
