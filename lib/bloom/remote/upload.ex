@@ -1,0 +1,94 @@
+defmodule Bloom.Remote.Upload do
+  @moduledoc """
+  Brings a file to another machine over ssh: under a name of its own first, renamed when its digest is that of the file
+  here. One that is there already is not sent again.
+  """
+
+  alias Bloom.{Error, Native, Remote}
+  alias Bloom.Remote.{Shell, Target}
+
+  # What it says begins with a word of its own, as login shells say things, too.
+  @receive ~S"""
+  final=$1 temporary=$1.$2.tmp size=$3 wanted=$4;
+  digest() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; };
+  is() { sum=$(digest <"$1") && [ "${sum%% *}" = "$wanted" ]; };
+  if [ -f "$final" ] && is "$final"; then echo "bloom: there"; exit; fi;
+  trap 'rm -f -- "$temporary"' EXIT; trap 'exit 1' HUP INT TERM;
+  umask 022; : >"$temporary" || exit 1;
+  echo "bloom: send";
+  head -c "$size" >"$temporary" || exit 1;
+  is "$temporary" || { echo "what arrived is not what was sent" >&2; exit 1; };
+  mv -f -- "$temporary" "$final" && echo "bloom: done"
+  """
+
+  @chunk 256 * 1024
+
+  @doc """
+  Copies `file` to the path `to` of the target. `progress` is called with the bytes that are sent, and with all there are.
+  """
+  @spec run(Target.t(), Path.t(), Path.t(), (non_neg_integer(), non_neg_integer() -> term())) ::
+          {:ok, :sent | :there} | {:error, Error.t()}
+  def run(%Target{} = target, file, to, progress \\ fn _sent, _size -> :ok end) do
+    with {:ok, %{bytes: size, sha256: sha256}} <- Native.file_digest(file) do
+      mark = Base.encode16(:rand.bytes(4), case: :lower)
+      words = Remote.command(target, Shell.script(@receive, [to, mark, "#{size}", sha256]))
+      # A port that breaks takes its owner along.
+      task = Task.async(fn -> transfer(words, file, size, progress) end)
+      with {:error, what} <- Task.await(task, :infinity), do: {:error, failed(target, to, what)}
+    end
+  end
+
+  defp transfer(words, file, size, progress) do
+    Process.flag(:trap_exit, true)
+    port = Port.open({:spawn_executable, "/bin/sh"}, [:binary, :exit_status, line: 256, args: arguments(words)])
+
+    case said(port) do
+      "there" -> {:ok, :there}
+      "send" -> send_file(port, file, size, progress)
+      ended -> {:error, ended}
+    end
+  end
+
+  defp arguments(words), do: ["-c", ~S(exec "$@"), "bloom" | words]
+
+  defp send_file(port, file, size, progress) do
+    file
+    |> File.stream!([], @chunk)
+    |> Enum.reduce(0, fn chunk, sent ->
+      true = Port.command(port, chunk)
+      sent = sent + byte_size(chunk)
+      progress.(sent, size)
+      sent
+    end)
+
+    case said(port) do
+      "done" -> {:ok, :sent}
+      ended -> {:error, ended}
+    end
+  rescue
+    # The port is closed.
+    ArgumentError -> {:error, said(port)}
+  end
+
+  defp said(port) do
+    receive do
+      {^port, {:data, {:eol, "bloom: " <> word}}} -> word
+      {^port, {:data, _of_others}} -> said(port)
+      {^port, {:exit_status, status}} -> {:status, status}
+      {:EXIT, ^port, _broken} -> :broken
+    end
+  end
+
+  # Why stands above: what ssh and the shell say goes to this VM's own standard error.
+  defp failed(target, to, {:status, status}) when status != 255 do
+    Error.new(:upload_failed, "#{Path.basename(to)} could not be put into #{Path.dirname(to)} of #{target.host}",
+      suggestions: ["see what the server says above, and whether this user may write there"]
+    )
+  end
+
+  defp failed(target, _to, _no_connection) do
+    Error.new(:no_connection, "the connection to #{target.host} failed",
+      suggestions: ["see what ssh says above; it must be able to log in without asking"]
+    )
+  end
+end

@@ -1,0 +1,64 @@
+defmodule Bloom.Remote.UploadTest do
+  # Alone, as it changes PATH.
+  use ExUnit.Case
+
+  alias Bloom.Error
+  alias Bloom.Remote.{Target, Upload}
+  alias Bloom.Test.FakeSSH
+
+  @moduletag :tmp_dir
+
+  setup %{tmp_dir: dir} do
+    before = FakeSSH.install(Path.join(dir, "path"))
+    on_exit(fn -> System.put_env("PATH", before) end)
+    there = Path.join(dir, "it's; there $x")
+    File.mkdir_p!(there)
+    # More than a pipe holds, and a part of a chunk at the end.
+    file = Path.join(dir, "archive")
+    File.write!(file, :rand.bytes(1_000_003))
+    {:ok, archive: file, dir: there, to: Path.join(there, "garden 1.tar.gz")}
+  end
+
+  defp target(host), do: %Target{host: host, root: "/"}
+
+  test "a file arrives whole, with progress, and nothing beside it", %{archive: file, dir: dir, to: to} do
+    test = self()
+    assert Upload.run(target("server"), file, to, &send(test, {:sent, &1, &2})) == {:ok, :sent}
+    assert File.read!(to) == File.read!(file)
+    assert File.ls!(dir) == [Path.basename(to)]
+    assert_received {:sent, 262_144, 1_000_003}
+    assert_received {:sent, 1_000_003, 1_000_003}
+  end
+
+  test "what is there already is not sent again, and what differs is replaced", %{archive: file, to: to} do
+    File.write!(to, "older")
+    assert Upload.run(target("server"), file, to) == {:ok, :sent}
+    assert Upload.run(target("server"), file, to) == {:ok, :there}
+    assert File.read!(to) == File.read!(file)
+  end
+
+  test "an empty file is one as well", %{archive: file, to: to} do
+    File.write!(file, "")
+    assert Upload.run(target("server"), file, to) == {:ok, :sent}
+    assert File.read!(to) == ""
+  end
+
+  @tag :capture_log
+  test "where the connection breaks, there is what there was", %{archive: file, dir: dir, to: to} do
+    File.write!(to, "older")
+    assert {:error, %Error{code: :no_connection}} = Upload.run(target("broken"), file, to)
+    assert File.read!(to) == "older"
+    assert File.ls!(dir) == [Path.basename(to)]
+  end
+
+  test "where it cannot be written, that is said", %{archive: file} do
+    assert {:error, %Error{code: :upload_failed, message: message}} = Upload.run(target("server"), file, "/proc/no/a")
+    assert message == "a could not be put into /proc/no of server"
+    assert {:error, %Error{code: :no_connection}} = Upload.run(target("nowhere"), file, "/proc/no/a")
+  end
+
+  test "a file that is not here is not sent", %{dir: dir, to: to} do
+    assert {:error, %Error{}} = Upload.run(target("server"), Path.join(dir, "no"), to)
+    refute File.exists?(to)
+  end
+end

@@ -1,0 +1,121 @@
+defmodule Bloom.RemoteTest do
+  # Alone, as it changes PATH.
+  use ExUnit.Case
+
+  alias Bloom.Remote
+  alias Bloom.Remote.Target
+  alias Bloom.Test.FakeSSH
+
+  @moduletag :tmp_dir
+
+  doctest Remote
+
+  # Writes down how it was called.
+  @bloom ~S"""
+  #!/bin/sh
+  {
+    printf '%s\n' "$@"
+    echo "secret=$BLOOM_SECRET terminal=$BLOOM_TERMINAL mix=$MIX_ENV"
+  } >"$(dirname "$0")/called"
+  exit 4
+  """
+
+  setup %{tmp_dir: dir} do
+    before = FakeSSH.install(Path.join(dir, "path"))
+    on_exit(fn -> System.put_env("PATH", before) end)
+    root = Path.join(dir, "it's $HOME & more=1")
+    File.mkdir_p!(Path.join(root, "bin"))
+    File.write!(Path.join(root, "bin/bloom"), @bloom)
+    File.chmod!(Path.join(root, "bin/bloom"), 0o755)
+    {:ok, root: root, path: Path.join(dir, "path")}
+  end
+
+  defp called(root), do: root |> Path.join("bin/called") |> File.read!() |> String.split("\n", trim: true)
+
+  test "bin/bloom gets its words and gives its exit code, here and there", %{root: root, path: path} do
+    words = ["deploy", "1.2.3", "a b", "$(touch #{root}/hacked)", "'; id", "*"]
+
+    for host <- [nil, "me@server"] do
+      assert Remote.run(%Target{host: host, root: root}, words) == 4
+      assert called(root) == words ++ ["secret= terminal= mix="]
+    end
+
+    assert ["-o", "BatchMode=yes", "--", "me@server" | _text] = FakeSSH.called(path)
+    refute File.exists?(Path.join(root, "hacked"))
+  end
+
+  test "the secret gets there, and into no list of processes", %{root: root, path: path} do
+    System.put_env("BLOOM_SECRET", "s3cret $x")
+    on_exit(fn -> System.delete_env("BLOOM_SECRET") end)
+
+    for host <- [nil, "me@server"] do
+      Remote.run(%Target{host: host, root: root}, ["status"])
+      assert called(root) == ["status", "secret=s3cret $x terminal= mix="]
+    end
+
+    refute Enum.join(FakeSSH.called(path)) =~ "s3cret"
+  end
+
+  test "that there is a terminal here is said to the other side", %{root: root} do
+    before = Application.get_env(:elixir, :ansi_enabled)
+    Application.put_env(:elixir, :ansi_enabled, true)
+    on_exit(fn -> Application.put_env(:elixir, :ansi_enabled, before) end)
+    Remote.run(%Target{host: "me@server", root: root}, ["status"])
+    assert called(root) == ["status", "secret= terminal=yes mix="]
+  end
+
+  test "no way there is no answer, and no bin/bloom a failure", %{tmp_dir: dir} do
+    # What is said goes to this VM's own output, so this is another one's.
+    code = """
+    alias Bloom.Remote
+    IO.puts(Remote.run(%Remote.Target{host: "nowhere", root: "/opt"}, ["status"]))
+    IO.puts(Remote.run(%Remote.Target{host: "me@server", root: "#{dir}/no"}, ["status"]))
+    IO.puts(Remote.run(%Remote.Target{root: "#{dir}/no"}, ["status"]))
+    """
+
+    ebin = Application.app_dir(:bloom, "ebin")
+    {output, 0} = System.cmd("elixir", ["-pa", ebin, "-e", code], stderr_to_stdout: true)
+    missing = "there is no #{dir}/no/bin/bloom: deploy a release that was built with Bloom.Release.prepare there first"
+
+    assert String.split(output, "\n", trim: true) == [
+             "ssh: Could not resolve hostname nowhere",
+             "3",
+             missing,
+             "1",
+             missing,
+             "1"
+           ]
+  end
+
+  test "it ends with this VM", %{root: root} do
+    File.write!(Path.join(root, "bin/bloom"), ~S"""
+    #!/bin/sh
+    trap 'mkdir "$(dirname "$0")/ended"; exit' TERM
+    echo started
+    while :; do sleep 0.05; done
+    """)
+
+    code = "Bloom.Remote.run(%Bloom.Remote.Target{root: #{inspect(root)}}, [])"
+
+    port =
+      Port.open({:spawn_executable, System.find_executable("elixir")}, [
+        :binary,
+        :exit_status,
+        line: 100,
+        args: ["-pa", Application.app_dir(:bloom, "ebin"), "-e", code]
+      ])
+
+    assert_receive {^port, {:data, {:eol, "started"}}}, 30_000
+    {:os_pid, os_pid} = Port.info(port, :os_pid)
+    {_output, 0} = System.cmd("kill", ["-KILL", "#{os_pid}"])
+    await(fn -> File.exists?(Path.join(root, "bin/ended")) end)
+  end
+
+  defp await(condition, tries \\ 500) do
+    cond do
+      condition.() -> :ok
+      tries == 0 -> flunk("in vain")
+      true -> receive(after: (20 -> await(condition, tries - 1)))
+    end
+  end
+end
