@@ -4,6 +4,7 @@ defmodule Bloom.Audit do
   require Logger
 
   alias Bloom.{Error, Metadata}
+  alias Bloom.ErrorInterpreter.Words
 
   @doc """
   Runs `fun`, writes what it has answered, and answers that.
@@ -31,9 +32,9 @@ defmodule Bloom.Audit do
   @spec who(pid()) :: String.t()
   def who(caller) do
     with true <- node(caller) == node(), {:group_leader, leader} <- Process.info(caller, :group_leader) do
-      "#{inspect(caller)} from #{node(leader)}"
+      "#{Words.process(caller)} from #{node(leader)}"
     else
-      _gone_or_elsewhere -> "#{inspect(caller)} on #{node(caller)}"
+      _gone_or_elsewhere -> "#{Words.process(caller)} on #{node(caller)}"
     end
   end
 

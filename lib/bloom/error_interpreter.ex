@@ -17,25 +17,33 @@ defmodule Bloom.ErrorInterpreter do
   alias Bloom.Error
   alias Bloom.ErrorInterpreter.{Posix, Processes, ReleaseHandler, Systools, Words}
 
+  @unknown {:unknown_reason, "something went wrong that Bloom does not know"}
+
   @sources [ReleaseHandler, Systools, Posix, Processes]
 
   @doc """
   The error for a reason, with or without `{:error, _}` around it.
 
+  `unknown` is the code and the sentence for a reason that nobody knows.
+
       iex> Bloom.ErrorInterpreter.interpret({:error, {:strange, self()}}).message
       "something went wrong that Bloom does not know (strange: a process)"
+      iex> Bloom.ErrorInterpreter.interpret(:strange, {:heart, "heart refused"}).message
+      "heart refused (strange)"
   """
-  @spec interpret(term()) :: Error.t()
-  def interpret(%Error{} = error), do: error
-  def interpret({tag, reason}) when tag in [:error, :EXIT], do: interpret(reason)
+  @spec interpret(term(), {atom(), String.t()}) :: Error.t()
+  def interpret(reason, unknown \\ @unknown)
 
-  def interpret(%{code: code, message: message} = failure)
+  def interpret(%Error{} = error, _unknown), do: error
+  def interpret({tag, reason}, unknown) when tag in [:error, :EXIT], do: interpret(reason, unknown)
+
+  def interpret(%{code: code, message: message} = failure, _unknown)
       when not is_struct(failure) and is_atom(code) and is_binary(message) do
     Error.new(code, message, suggestions: Map.get(failure, :suggestions, []))
   end
 
-  def interpret(reason) do
-    error = Enum.find_value(@sources, & &1.interpret(reason)) || unknown(reason)
+  def interpret(reason, unknown) do
+    error = Enum.find_value(@sources, & &1.interpret(reason)) || unknown(reason, unknown)
     %{error | details: Map.put_new(error.details, :reason, reason)}
   end
 
@@ -73,6 +81,8 @@ defmodule Bloom.ErrorInterpreter do
     "it raised #{inspect(exception.__struct__)}: #{Words.of(exception)}"
   end
 
+  defp how_alone(:exit, reason, _stack) when is_atom(reason), do: "it exited: #{Words.of(reason)}"
+
   defp how_alone(:exit, reason, _stack) do
     case Processes.interpret(reason) do
       %Error{message: message} -> "it exited: #{message}"
@@ -101,9 +111,7 @@ defmodule Bloom.ErrorInterpreter do
     end)
   end
 
-  defp unknown(reason) do
-    Error.new(:unknown_reason, "something went wrong that Bloom does not know (#{Words.of(reason)})",
-      suggestions: ["look at the log for the whole reason"]
-    )
+  defp unknown(reason, {code, sentence}) do
+    Error.new(code, "#{sentence} (#{Words.of(reason)})", suggestions: ["look at the log for the whole reason"])
   end
 end

@@ -6,6 +6,8 @@ defmodule Bloom.Isolated do
   with the time it took.
   """
 
+  alias Bloom.ErrorInterpreter
+
   @enforce_keys [:pid, :monitor, :deadline, :timeout]
   defstruct [:pid, :monitor, :deadline, :timeout]
 
@@ -39,7 +41,7 @@ defmodule Bloom.Isolated do
       iex> {{:ok, "A"}, _microseconds} = Bloom.Isolated.run({String, :upcase, ["a"]}, 1000)
       iex> {{:error, reason}, _microseconds} = Bloom.Isolated.run(fn -> throw(:ball) end, 1000)
       iex> reason
-      "it threw :ball"
+      "it threw ball"
   """
   @spec run(code(), pos_integer()) :: outcome()
   def run(code, timeout), do: code |> start(timeout) |> await()
@@ -82,16 +84,15 @@ defmodule Bloom.Isolated do
   defp attempt(code) do
     {:ok, call(code)}
   rescue
-    exception -> {:error, "it raised #{Exception.format_banner(:error, exception, __STACKTRACE__)}"}
+    exception -> {:error, ErrorInterpreter.how(:error, exception, __STACKTRACE__)}
   catch
-    :throw, value -> {:error, "it threw #{inspect(value)}"}
-    :exit, reason -> {:error, ended(reason)}
+    kind, reason -> {:error, ErrorInterpreter.how(kind, reason, [])}
   end
 
   defp call({module, function, arguments}), do: apply(module, function, arguments)
   defp call(code), do: code.()
 
-  defp ended(reason), do: "it exited: #{Exception.format_exit(reason)}"
+  defp ended(reason), do: ErrorInterpreter.how(:exit, reason, [])
 
   defp elapsed(call), do: call.timeout * 1000 - max(call.deadline - now(), 0)
 

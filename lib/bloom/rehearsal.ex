@@ -18,6 +18,8 @@ defmodule Bloom.Rehearsal do
 
   alias Bloom.MigrationTracker.Answer
   alias Bloom.Secrets
+  alias Bloom.ErrorInterpreter
+  alias Bloom.ErrorInterpreter.Words
 
   @doc "Answers the question in the directory `$BLOOM_REHEARSAL` and halts the VM."
   @spec main() :: no_return()
@@ -103,7 +105,7 @@ defmodule Bloom.Rehearsal do
 
   defp child_ids({:ok, {_flags, specs}}), do: {:ok, Enum.map(specs, &child_id/1)}
   defp child_ids(:ignore), do: {:ok, []}
-  defp child_ids(other), do: {:error, "init/1 returned #{inspect(other, limit: 10)}"}
+  defp child_ids(other), do: {:error, "init/1 answered #{Words.of(other)}"}
 
   defp child_id(%{id: id}), do: id
   defp child_id(spec) when is_tuple(spec), do: elem(spec, 0)
@@ -121,13 +123,13 @@ defmodule Bloom.Rehearsal do
     case result do
       {:ok, _state} -> {:ok, :changed}
       {:ok, _name, _data} -> {:ok, :changed}
-      other -> {:error, "code_change returned #{inspect(other, limit: 10)}"}
+      other -> {:error, "code_change answered #{Words.of(other)}"}
     end
   end
 
   defp guarded(fun) do
     fun.()
   catch
-    kind, reason -> {:error, Exception.format(kind, reason, __STACKTRACE__)}
+    kind, reason -> {:error, ErrorInterpreter.how(kind, reason, __STACKTRACE__)}
   end
 end

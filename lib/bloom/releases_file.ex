@@ -14,6 +14,7 @@ defmodule Bloom.ReleasesFile do
   require Logger
 
   alias Bloom.{DurableFile, Error, Root}
+  alias Bloom.ErrorInterpreter.Words
 
   @type status :: :unpacked | :permanent | :old | :tmp_current
   @type entry :: {:release, charlist(), charlist(), charlist(), [{atom(), charlist(), charlist()}], status()}
@@ -219,7 +220,7 @@ defmodule Bloom.ReleasesFile do
       # It rewrites a tmp_current in its init. On a full disk that fails and leaves an empty file, with which it starts:
       # a node without it could not even say what runs. RELEASES is written again by whoever settles this.
       start_release_handler()
-      raise "the release handler could not start with #{path(Root.path())}: #{inspect(reason)}"
+      raise "the release handler could not start with #{path(Root.path())}: #{Words.of(reason)}"
     end
   end
 

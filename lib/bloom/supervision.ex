@@ -4,6 +4,8 @@ defmodule Bloom.Supervision do
   every question, so that a busy supervisor is named instead of hanging the walk.
   """
 
+  alias Bloom.ErrorInterpreter.Words
+
   @typedoc "A supervised process: its supervisor, the id of its child spec, itself and its modules."
   @type entry :: %{
           supervisor: pid() | nil,
@@ -76,8 +78,8 @@ defmodule Bloom.Supervision do
   @spec describe(entry()) :: String.t()
   def describe(%{pid: pid, id: id}) do
     case Process.info(pid, :registered_name) do
-      {:registered_name, name} when is_atom(name) and name != [] -> "#{inspect(name)} (#{inspect(pid)})"
-      _none -> "#{inspect(id)} (#{inspect(pid)})"
+      {:registered_name, name} when is_atom(name) -> Words.process(pid)
+      _none -> "#{Words.of(id)}, #{Words.process(pid)}"
     end
   end
 

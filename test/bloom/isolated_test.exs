@@ -13,14 +13,14 @@ defmodule Bloom.IsolatedTest do
 
   test "says in words how the code failed" do
     for {code, words} <- [
-          {fn -> raise "boom" end, "it raised ** (RuntimeError) boom"},
-          {fn -> :erlang.error(:odd) end, "it raised ** (ErlangError)"},
-          {fn -> throw(:ball) end, "it threw :ball"},
-          {fn -> exit(:gone) end, "it exited: :gone"},
+          {fn -> raise "boom" end, "it raised RuntimeError: boom"},
+          {fn -> :erlang.error(:odd) end, "it raised ErlangError: odd"},
+          {fn -> throw(:ball) end, "it threw ball"},
+          {fn -> exit(:gone) end, "it exited: gone"},
           {fn -> exit(:normal) end, "it exited: normal"},
           {fn -> Process.exit(self(), :kill) end, "it exited: killed"},
-          {fn -> spawn_link(fn -> exit(:down) end) && forever() end, "it exited: :down"},
-          {{:no_such_module, :f, []}, "it raised ** (UndefinedFunctionError)"}
+          {fn -> spawn_link(fn -> exit(:down) end) && forever() end, "it exited: down"},
+          {{:no_such_module, :f, []}, "it raised UndefinedFunctionError: function :no_such_module.f/0 is undefined"}
         ] do
       assert {{:error, said}, _microseconds} = Isolated.run(code, 5000)
       assert said =~ words

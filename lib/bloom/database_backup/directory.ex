@@ -8,7 +8,7 @@ defmodule Bloom.DatabaseBackup.Directory do
 
   require Logger
 
-  alias Bloom.{Config, DurableFile, Error, OSProcess, Root}
+  alias Bloom.{Config, DurableFile, Error, ErrorInterpreter, OSProcess, Root}
   alias Bloom.DatabaseBackup.{Locks, Manifest}
 
   @making ".making-"
@@ -141,8 +141,11 @@ defmodule Bloom.DatabaseBackup.Directory do
   defp guarded(path, fun) do
     fun.()
   rescue
-    exception in [File.Error, File.RenameError] -> {:error, error(Exception.message(exception), exception.reason)}
-    exception in MatchError -> {:error, error("could not write #{path}: #{inspect(exception.term)}", :eio)}
+    exception in [File.Error, File.RenameError] ->
+      {:error, error(Exception.message(exception), exception.reason)}
+
+    exception in MatchError ->
+      {:error, error("could not write #{path}: #{ErrorInterpreter.interpret(exception).message}", :eio)}
   end
 
   defp error(message, :enospc), do: Error.new(:disk_full, message, suggestions: ["free some space there and try again"])

@@ -8,7 +8,8 @@ defmodule Bloom.DatabaseBackup.Work do
 
   require Logger
 
-  alias Bloom.{Error, Native}
+  alias Bloom.{Error, ErrorInterpreter, Native}
+  alias Bloom.ErrorInterpreter.Words
 
   @enforce_keys [:waiter, :ref, :watch]
   defstruct [:waiter, :ref, :watch]
@@ -72,15 +73,10 @@ defmodule Bloom.DatabaseBackup.Work do
   catch
     kind, reason ->
       name = if kind == :error, do: inspect(Exception.normalize(:error, reason).__struct__), else: inspect(kind)
-      {:error, Error.new(:backup_bug, "it failed with #{name}#{place(__STACKTRACE__)}", suggestions: [report()])}
-  end
 
-  defp place([{module, function, arity, location} | _callers]) do
-    arity = if is_list(arity), do: length(arity), else: arity
-    " in #{Exception.format_mfa(module, function, arity)} (#{location[:file]}:#{location[:line]})"
+      {:error,
+       Error.new(:backup_bug, "it failed with #{name}#{ErrorInterpreter.place(__STACKTRACE__)}", suggestions: [report()])}
   end
-
-  defp place([]), do: ""
 
   defp report, do: "report it at https://github.com/brandocms/bloom/issues, or to whoever wrote the backend"
 
@@ -137,7 +133,7 @@ defmodule Bloom.DatabaseBackup.Work do
 
   defp ended(reason, state) do
     flush(state.ref)
-    {:error, Error.new(:backup_killed, "#{state.what} was killed while it #{state.stage}: #{inspect(reason)}")}
+    {:error, Error.new(:backup_killed, "#{state.what} was killed while it #{state.stage}: #{Words.of(reason)}")}
   end
 
   defp timed_out({:ok, value}, _state), do: {:ok, value}

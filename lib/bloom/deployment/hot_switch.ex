@@ -2,6 +2,7 @@ defmodule Bloom.Deployment.HotSwitch do
   @moduledoc "Makes a release the running one while the node runs, by OTP's release handler, and takes it back the same way."
 
   alias Bloom.{AppEnv, Config, Error, ErrorInterpreter, Plan, ReleaseHandler, Relup, Root, SysConfig}
+  alias Bloom.ErrorInterpreter.Words
   alias Bloom.Deployment.{Context, OldCode, Preflight, Rehearse, Status}
 
   @doc "Switches to the planned and rehearsed target. What is refused leaves the node as it was."
@@ -75,7 +76,7 @@ defmodule Bloom.Deployment.HotSwitch do
       else
         {:error, reason} ->
           AppEnv.restore(before)
-          {:error, ErrorInterpreter.interpret(reason)}
+          {:error, ErrorInterpreter.interpret(reason, {:release_handler, "OTP's release handler refused"})}
       end
     end)
   end
@@ -89,7 +90,7 @@ defmodule Bloom.Deployment.HotSwitch do
         {:error,
          Error.new(
            :old_code_in_use,
-           "#{inspect(pids)} still run code of #{inspect(module)} from before the last switch",
+           "#{Words.processes(pids)} still run code of #{inspect(module)} from before the last switch",
            suggestions: ["let them finish or stop them, then switch again"]
          )}
     end

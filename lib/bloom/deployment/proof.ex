@@ -3,6 +3,7 @@ defmodule Bloom.Deployment.Proof do
 
   alias Bloom.Deployment.Context
   alias Bloom.{Error, HealthChecker, Plan, Supervision}
+  alias Bloom.ErrorInterpreter.Words
 
   @doc "All of it."
   @spec run(Context.t()) :: :ok | {:error, Error.t()}
@@ -36,7 +37,7 @@ defmodule Bloom.Deployment.Proof do
       )
       |> Enum.find_value(fn {id, pid} ->
         if id in ids and pid == :undefined,
-          do: not_proven("the new child #{inspect(id)} of #{inspect(module)} did not start")
+          do: not_proven("the new child #{Words.of(id)} of #{inspect(module)} did not start")
       end)
     end)
   end

@@ -6,7 +6,7 @@ defmodule Bloom.Deployment.Recovery do
   taken effect is finished, a release on trial goes on to its probation, everything else is undone.
   """
 
-  alias Bloom.{Config, DurableFile, Error, Metadata, Native, ReleasesFile, Root, SysConfig, TrialBoot}
+  alias Bloom.{Config, DurableFile, Error, ErrorInterpreter, Metadata, Native, ReleasesFile, Root, SysConfig, TrialBoot}
   alias Bloom.Deployment.{Context, Report, Status, Steps, Walk}
 
   @doc """
@@ -29,7 +29,9 @@ defmodule Bloom.Deployment.Recovery do
     # The node serves on; deployments are refused until this works.
     error ->
       {:error,
-       Error.new(:not_settled, "what an interrupted switch left cannot be put in order: #{Exception.message(error)}",
+       Error.new(
+         :not_settled,
+         "what an interrupted switch left cannot be put in order: #{ErrorInterpreter.interpret(error).message}",
          suggestions: ["make room and the root writable for the node's user, then try again"]
        )}
   end

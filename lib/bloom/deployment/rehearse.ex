@@ -11,6 +11,7 @@ defmodule Bloom.Deployment.Rehearse do
   require Logger
 
   alias Bloom.{AppEnv, Config, Error, Plan, Relup, Supervision, TargetVM}
+  alias Bloom.ErrorInterpreter.Words
 
   @type rehearsed :: %{env: AppEnv.env(), children: [map()]}
 
@@ -93,7 +94,7 @@ defmodule Bloom.Deployment.Rehearse do
     {:error,
      Error.new(
        :module_does_not_load,
-       "module #{inspect(module)} of release #{plan.target} cannot be loaded: #{inspect(reason)}",
+       "module #{inspect(module)} of release #{plan.target} cannot be loaded: #{Words.of(reason)}",
        suggestions: ["fix the module (its @on_load function, most likely) and build the release again"]
      )}
   end

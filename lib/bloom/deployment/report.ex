@@ -8,7 +8,7 @@ defmodule Bloom.Deployment.Report do
   require Logger
 
   alias Bloom.Deployment.{Context, Status}
-  alias Bloom.{Error, Telemetry}
+  alias Bloom.{Error, ErrorInterpreter, Telemetry}
 
   @doc "A deployment begins, or goes on in another process or life of the VM."
   @spec begin(Context.t(), resumed: boolean()) :: Context.t()
@@ -88,9 +88,8 @@ defmodule Bloom.Deployment.Report do
   defp undone({:error, error}), do: %{result: :error, error: error.message, undone: []}
 
   defp crashed(step, kind, reason, stacktrace, context) do
-    text = Exception.format(kind, reason, stacktrace)
-    Logger.error("Bloom: step #{step.name()} crashed: #{text}")
-    banner = Exception.format_banner(kind, reason, stacktrace)
-    {:error, Error.new(:step_crashed, "step #{step.name()} crashed: #{banner}", details: %{crash: text}), context}
+    error = ErrorInterpreter.crash("step #{step.name()}", kind, reason, stacktrace)
+    Logger.error("Bloom: step #{step.name()} crashed: #{error.details.crash}")
+    {:error, error, context}
   end
 end

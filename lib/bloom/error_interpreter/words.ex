@@ -46,6 +46,14 @@ defmodule Bloom.ErrorInterpreter.Words do
     end
   end
 
+  @doc "Processes for people who want to find them; the first few, and how many more there are."
+  @spec processes([pid()]) :: String.t()
+  def processes(pids) do
+    {shown, more} = Enum.split(pids, @items)
+    rest = if more == [], do: [], else: ["#{length(more)} more"]
+    joined(Enum.map(shown, &process/1) ++ rest)
+  end
+
   defp began({module, function, arity}, shown), do: "#{Exception.format_mfa(module, function, arity)} (#{shown})"
   defp began(_not_told, shown), do: "process #{shown}"
 

@@ -2,6 +2,7 @@ defmodule Bloom.HealthChecker.Check do
   @moduledoc "One health check: what to call, and whether a switch depends on it."
 
   alias Bloom.{Config, Isolated, Telemetry}
+  alias Bloom.ErrorInterpreter.Words
 
   @enforce_keys [:name, :code, :critical]
   defstruct [:name, :code, :critical]
@@ -72,17 +73,10 @@ defmodule Bloom.HealthChecker.Check do
 
   defp judge({:ok, ok}) when ok in [:ok, true], do: :ok
   defp judge({:ok, false}), do: {:error, "it answered false"}
-  defp judge({:ok, {:error, reason}}), do: {:error, words(reason)}
+  defp judge({:ok, {:error, reason}}), do: {:error, Words.of(reason)}
 
   defp judge({:ok, other}),
-    do: {:error, "it answered #{inspect(other)} instead of :ok, true, false or {:error, reason}"}
+    do: {:error, "it answered #{Words.of(other)} instead of :ok, true, false or an :error tuple with a reason"}
 
   defp judge({:error, why}), do: {:error, why}
-
-  defp words(reason) when is_binary(reason) do
-    if String.printable?(reason), do: reason, else: inspect(reason)
-  end
-
-  defp words(exception) when is_exception(exception), do: Exception.message(exception)
-  defp words(reason), do: inspect(reason)
 end

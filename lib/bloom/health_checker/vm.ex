@@ -2,6 +2,7 @@ defmodule Bloom.HealthChecker.VM do
   @moduledoc "The built-in checks of the VM: applications, processes, message queues and schedulers."
 
   alias Bloom.{Config, ReleaseHandler}
+  alias Bloom.ErrorInterpreter.Words
 
   # All of a million processes would take seconds.
   @queue_budget_ms 50
@@ -102,7 +103,7 @@ defmodule Bloom.HealthChecker.VM do
   defp longest(pids, limit, deadline) do
     Enum.find_value(pids, :ok, fn pid ->
       cond do
-        queue(pid) > limit -> {:error, "#{queue(pid)} messages wait for #{describe(pid)}, limit #{limit}"}
+        queue(pid) > limit -> {:error, "#{queue(pid)} messages wait for #{Words.process(pid)}, limit #{limit}"}
         System.monotonic_time(:millisecond) > deadline -> :ok
         true -> nil
       end
@@ -114,14 +115,6 @@ defmodule Bloom.HealthChecker.VM do
     case Process.info(pid, :message_queue_len) do
       {:message_queue_len, length} -> length
       nil -> 0
-    end
-  end
-
-  defp describe(pid) do
-    case Process.info(pid, [:registered_name, :dictionary]) do
-      [{:registered_name, name}, _dictionary] when is_atom(name) -> inspect(name)
-      [_no_name, {:dictionary, dictionary}] -> "#{inspect(pid)} #{inspect(dictionary[:"$initial_call"])}"
-      nil -> inspect(pid)
     end
   end
 end

@@ -6,7 +6,7 @@ defmodule Bloom.LifecycleManager.Removal do
   emptied: whatever is killed in between, every release that is registered is whole.
   """
 
-  alias Bloom.{Config, DurableFile, Error, Native, ReleasesFile, Root}
+  alias Bloom.{Config, DurableFile, Error, ErrorInterpreter, Native, ReleasesFile, Root}
   alias Bloom.LifecycleManager.{Inventory, Leftovers}
   alias Bloom.Release.Versions
 
@@ -80,7 +80,7 @@ defmodule Bloom.LifecycleManager.Removal do
       {:error,
        Error.new(
          :not_removed,
-         "nothing that runs was touched, but not all could be removed: #{Exception.message(error)}",
+         "nothing that runs was touched, but not all could be removed: #{ErrorInterpreter.interpret(error).message}",
          suggestions: ["make #{root} writable for the node's user, or make room there, and try again"]
        )}
   end

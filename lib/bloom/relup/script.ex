@@ -106,7 +106,7 @@ defmodule Bloom.Relup.Script do
         invalid("it does not load the changed module #{missing |> Enum.min() |> inspect()}")
 
       unknown = Enum.find(script, &(instruction_name(&1) not in @known_instructions)) ->
-        invalid("it has the instruction #{inspect(unknown)}, which a hot upgrade cannot carry out")
+        invalid("it has the instruction #{instruction_name(unknown)}, which a hot upgrade cannot carry out")
 
       true ->
         check_suspended(script)

@@ -8,6 +8,7 @@ defmodule Bloom.SafetyMonitor.Probe do
   """
 
   alias Bloom.Isolated
+  alias Bloom.ErrorInterpreter.Words
   alias Bloom.SafetyMonitor.URL
 
   @type target :: {module(), atom(), [term()]} | String.t()
@@ -32,7 +33,7 @@ defmodule Bloom.SafetyMonitor.Probe do
   @spec run(target(), pos_integer()) :: outcome()
   def run(target, timeout) do
     case Isolated.run(code(target, timeout), timeout) do
-      {{:ok, failure}, _microseconds} when failure in [false, :error] -> {:error, "it answered #{inspect(failure)}"}
+      {{:ok, failure}, _microseconds} when failure in [false, :error] -> {:error, "it answered #{failure}"}
       {{:ok, {:error, reason}}, _microseconds} -> {:error, words(reason)}
       {{:ok, _answer}, microseconds} -> {:ok, microseconds / 1000}
       {{:error, why}, _microseconds} -> {:error, why}
@@ -45,6 +46,7 @@ defmodule Bloom.SafetyMonitor.Probe do
   defp code(url, timeout) when is_binary(url), do: {URL, :get, [url, timeout]}
   defp code(code, _timeout), do: code
 
+  # What is asked over HTTP answers whole sentences.
   defp words(reason) when is_binary(reason), do: reason
-  defp words(reason), do: "it answered {:error, #{inspect(reason)}}"
+  defp words(reason), do: "it answered an error: #{Words.of(reason)}"
 end

@@ -11,6 +11,7 @@ defmodule Bloom.Deployment.Steps.Probation do
   require Logger
 
   alias Bloom.{Config, Deployment, Error, Plan, SafetyMonitor, TrialBoot, Watchdog}
+  alias Bloom.ErrorInterpreter.Words
   alias Bloom.Deployment.{Context, OldCode, Proof, Status}
 
   # Between two attempts to reach a monitor that is being started again.
@@ -53,7 +54,7 @@ defmodule Bloom.Deployment.Steps.Probation do
 
   defp wait_for_old_code(%{plan: plan}) do
     with {:error, {module, pids}} <- OldCode.clear(Plan.touched(plan), Config.get(:old_code_timeout_ms)) do
-      Logger.warning("Bloom: #{inspect(pids)} still run old code of #{inspect(module)} and are left alone")
+      Logger.warning("Bloom: #{Words.processes(pids)} still run old code of #{inspect(module)} and are left alone")
     end
   end
 

@@ -27,7 +27,7 @@ defmodule Bloom.Deployment.Steps.Unchecked do
 
   defp handler(function, argument) do
     with {:error, reason} <- apply(ReleaseHandler.impl(), function, [to_charlist(argument)]) do
-      {:error, ErrorInterpreter.interpret(reason)}
+      {:error, ErrorInterpreter.interpret(reason, {:release_handler, "OTP's release handler refused"})}
     end
   end
 end

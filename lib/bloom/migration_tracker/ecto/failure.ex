@@ -1,6 +1,8 @@
 defmodule Bloom.MigrationTracker.Ecto.Failure do
   @moduledoc "What Ecto and its adapters raise, in words and with what to do next."
 
+  alias Bloom.ErrorInterpreter.Words
+
   @type t :: Bloom.MigrationTracker.Migrator.failure()
 
   @ecto_error Ecto.MigrationError
@@ -100,7 +102,7 @@ defmodule Bloom.MigrationTracker.Ecto.Failure do
   @doc "Ecto does not start."
   @spec not_started(term()) :: t()
   def not_started(reason) do
-    new(:no_ecto, "ecto_sql cannot be started: #{inspect(reason)}", "build the release again with ecto_sql in it")
+    new(:no_ecto, "ecto_sql cannot be started: #{Words.of(reason)}", "build the release again with ecto_sql in it")
   end
 
   @doc "A version without a file."

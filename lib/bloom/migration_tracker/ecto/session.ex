@@ -7,6 +7,7 @@ defmodule Bloom.MigrationTracker.Ecto.Session do
   """
 
   alias Bloom.MigrationTracker.Ecto.Failure
+  alias Bloom.ErrorInterpreter.Words
 
   @postgres Ecto.Adapters.Postgres
   # How often it is looked whether a session has ended, and how long, in tenths of a second.
@@ -20,7 +21,7 @@ defmodule Bloom.MigrationTracker.Ecto.Session do
 
     case apply(Ecto.Migrator, :with_repo, [repo, fn _repo -> fun.() end]) do
       {:ok, result, _started} -> result
-      {:error, reason} -> {:error, Failure.unreachable(repo, inspect(reason))}
+      {:error, reason} -> {:error, Failure.unreachable(repo, Words.of(reason))}
     end
   rescue
     exception -> {:error, Failure.of(exception, repo)}
