@@ -163,6 +163,28 @@ defmodule Bloom.Metadata do
           | {:error, String.t()}
   def get_audit(opts \\ []), do: opts |> Keyword.get(:limit, 50) |> Records.get_audit() |> in_words()
 
+  @doc """
+  Looks whether the audit log is as it was written: each row carries the digest of itself and of the row before it.
+
+  A row that was changed, removed or put in by something else than Bloom is an error (code `:audit_broken`) that names the
+  first one. Else the answer says how many rows there are (`:rows`), how many of them an older Bloom without digests had
+  written (`:adopted`), how many it has written since (`:pending`), the `:first` row that is kept, and the `:head`: the
+  digest of the last row. Who notes that elsewhere sees later also whether somebody has written a whole new log.
+
+      {:ok, %{rows: 12, adopted: 0, pending: 0, first: 1, head: "5f0c..."}} = Bloom.Metadata.verify_audit()
+  """
+  @spec verify_audit() ::
+          {:ok,
+           %{
+             rows: non_neg_integer(),
+             adopted: non_neg_integer(),
+             pending: non_neg_integer(),
+             first: id() | nil,
+             head: String.t()
+           }}
+          | {:error, Error.t()}
+  def verify_audit, do: Records.verify_audit()
+
   @doc "Whether the journal can be relied on. As long as it cannot, nothing is deployed."
   @spec status() :: :ok | {:error, Error.t()}
   def status, do: with({:ok, [[_count]]} <- Store.query("SELECT count(*) FROM meta"), do: :ok)

@@ -167,6 +167,7 @@ defmodule Bloom.Native do
   @doc "Closes the journal. One that is not closed stays open as long as the VM runs."
   @spec store_close(store()) :: :ok | {:error, Error.t()}
   def store_close(store), do: store |> nif_store_close() |> done()
+
   @doc "Memory, from the tightest control group that this VM is in, else from the machine."
   @spec memory() :: {:ok, memory()} | {:error, Error.t()}
   def memory, do: nif_memory() |> result()
@@ -228,6 +229,8 @@ defmodule Bloom.Native do
     nif_store_open: 2,
     nif_store_query: 2,
     nif_store_transaction: 2,
+    nif_store_audit: 3,
+    nif_store_verify_audit: 2,
     nif_store_close: 1,
     nif_sqlite_dump: 4,
     nif_sqlite_verify: 5,

@@ -30,10 +30,35 @@ defmodule Bloom.Metadata.Records do
   @doc "Writes who asked for what, and what was answered."
   @spec audit(map()) :: :ok | {:error, Error.t()}
   def audit(%{who: who, operation: operation, arguments: arguments, result: result}) do
-    insert = "INSERT INTO audit (at, who, operation, arguments, result) VALUES (?1, ?2, ?3, ?4, ?5)"
-    values = [now(), Rows.text(who), to_string(operation), Rows.blob(arguments), Rows.blob(result)]
-    forget = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1"
-    with {:ok, [[], []]} <- Store.transaction([{insert, values}, {forget, [@audited]}]), do: :ok
+    entry = %{
+      at: now(),
+      who: Rows.text(who),
+      operation: to_string(operation),
+      arguments: binary(arguments),
+      result: binary(result)
+    }
+
+    Store.audit(entry, @audited)
+  end
+
+  @doc "Looks whether the audit log is as it was written."
+  @spec verify_audit() :: {:ok, map()} | {:error, Error.t()}
+  def verify_audit do
+    with {:ok, %{fault: fault} = verdict} <- Store.verify_audit(@audited) do
+      if fault, do: {:error, broken(fault)}, else: {:ok, Map.delete(verdict, :fault)}
+    end
+  end
+
+  defp broken(%{row: row, why: why}) do
+    Error.new(:audit_broken, "the audit log is not as Bloom has written it, at row #{row}: #{why}",
+      details: %{row: row, why: why},
+      suggestions: ["compare bloom.db with a copy of it, and find out who can write the file"]
+    )
+  end
+
+  defp binary(term) do
+    {:blob, binary} = Rows.blob(term)
+    binary
   end
 
   @doc "Who asked for what, newest first."

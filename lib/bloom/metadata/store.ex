@@ -7,6 +7,7 @@ defmodule Bloom.Metadata.Store do
   """
 
   alias Bloom.{Config, Error, Native, Root}
+  alias Bloom.Native.AuditLog
 
   # What a handle answers that is of no use any more.
   @gone [:store_closed, :store_moved, :store_damaged]
@@ -28,6 +29,14 @@ defmodule Bloom.Metadata.Store do
   @doc "Runs all statements or none."
   @spec transaction([{String.t(), [Native.param()]}]) :: {:ok, [[[Native.value()]]]} | {:error, Error.t()}
   def transaction(statements), do: run(&Native.store_transaction(&1, statements))
+
+  @doc "Writes a row of the audit log."
+  @spec audit(AuditLog.entry(), pos_integer()) :: :ok | {:error, Error.t()}
+  def audit(entry, kept), do: run(&AuditLog.append(&1, entry, kept))
+
+  @doc "Looks whether the audit log is as it was written."
+  @spec verify_audit(pos_integer()) :: {:ok, AuditLog.verdict()} | {:error, Error.t()}
+  def verify_audit(kept), do: run(&AuditLog.verify(&1, kept))
 
   @doc "Makes an empty journal where the old one was damaged; does nothing where there is one."
   @spec start_anew() :: :ok | {:error, Error.t()}

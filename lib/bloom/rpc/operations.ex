@@ -18,6 +18,7 @@ defmodule Bloom.RPC.Operations do
   | `:backup` | version | `{:ok, backup}` |
   | `:follow` | pid | `:ok`, and messages to that process, see `Bloom.RPC.Follow` |
   | `:archive` | version | `{:ok, path}`: where the archive of that version is looked for |
+  | `:verify_audit` | | `{:ok, map}`, see `Bloom.Metadata.verify_audit/0` |
 
   Options may be left out. They are keyword lists: those of `Bloom.ReleaseManager` for releases, `limit: 50` for
   the history.
@@ -29,6 +30,9 @@ defmodule Bloom.RPC.Operations do
 
   @switch_options [mode: [:auto, :hot, :restart], wait: [:probation, :commit], force: [true, false]]
   @remove_options [dry_run: [true, false]]
+
+  @operations [:install, :switch, :rollback, :remove, :list, :current, :status, :plan, :health, :history, :cancel] ++
+                [:backup, :follow, :archive, :verify_audit]
 
   @type operation :: atom()
   @type answer :: :ok | {:ok, term()} | {:error, Error.t()}
@@ -74,10 +78,9 @@ defmodule Bloom.RPC.Operations do
   defp operate(:backup, [version]), do: backup(version)
   defp operate(:follow, [pid]) when is_pid(pid), do: Follow.start(pid)
   defp operate(:archive, [version]), do: archive(version)
+  defp operate(:verify_audit, []), do: Metadata.verify_audit()
 
-  defp operate(operation, _arguments)
-       when operation in [:install, :switch, :rollback, :remove, :list, :current, :status, :plan, :health, :history] or
-              operation in [:cancel, :backup, :follow, :archive] do
+  defp operate(operation, _arguments) when operation in @operations do
     {:error, wrong_arguments("these are not the arguments of #{operation}")}
   end
 

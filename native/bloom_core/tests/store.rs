@@ -105,7 +105,7 @@ fn a_newer_bloom_can_ask_older_ones_not_to_write() {
     store.close();
     let refused = Store::open(&path).unwrap_err();
     assert_eq!(refused.code(), "store_newer");
-    assert!(refused.to_string().contains("needs schema 7, this one knows 1: run the newer release"), "{refused}");
+    assert!(refused.to_string().contains("needs schema 7, this one knows 2: run the newer release"), "{refused}");
     assert!(!names(dir.path()).iter().any(|name| name.contains("damaged")));
 }
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use bloom_core::store::{Statement, Store, StoreError, Value};
+use bloom_core::store::{Entry, Fault, Statement, Store, StoreError, Value, Verdict};
 use rustler::types::atom::{nil, ok};
-use rustler::{Binary, Decoder, Encoder, Env, Error, NewBinary, NifResult, Resource, ResourceArc, Term};
+use rustler::{Binary, Decoder, Encoder, Env, Error, NewBinary, NifMap, NifResult, Resource, ResourceArc, Term};
 
 use crate::failure::{Failure, answer};
 
@@ -31,6 +31,33 @@ impl Journal {
 
 /// A statement with its parameters, `{sql, params}`.
 struct Asked(Statement);
+
+/// Who asked for what, see [`Entry`].
+#[derive(NifMap)]
+struct Audited<'a> {
+    at: i64,
+    who: Option<String>,
+    operation: String,
+    arguments: Binary<'a>,
+    result: Binary<'a>,
+}
+
+/// See [`Verdict`].
+#[derive(NifMap)]
+struct AuditVerdict {
+    rows: i64,
+    adopted: i64,
+    pending: i64,
+    first: Option<i64>,
+    head: String,
+    fault: Option<AuditFault>,
+}
+
+#[derive(NifMap)]
+struct AuditFault {
+    row: i64,
+    why: String,
+}
 
 struct Param(Value);
 
@@ -99,6 +126,24 @@ fn store_transaction(env: Env<'_>, journal: ResourceArc<Journal>, asked: Vec<Ask
         let statements: Vec<_> = asked.into_iter().map(|Asked(statement)| statement).collect();
         let answers = journal.with(|store| store.transaction(&statements))?;
         Ok(answers.into_iter().map(rows).collect::<Vec<_>>())
+    })
+}
+
+#[rustler::nif(name = "nif_store_audit", schedule = "DirtyIo")]
+fn store_audit<'a>(env: Env<'a>, journal: ResourceArc<Journal>, audited: Audited<'a>, kept: i64) -> Term<'a> {
+    answer(env, || {
+        let Audited { at, who, operation, arguments, result } = audited;
+        let entry = Entry { at, who, operation, arguments: arguments.to_vec(), result: result.to_vec() };
+        journal.with(|store| store.audit(&entry, kept)).map(|()| ok())
+    })
+}
+
+#[rustler::nif(name = "nif_store_verify_audit", schedule = "DirtyIo")]
+fn store_verify_audit(env: Env<'_>, journal: ResourceArc<Journal>, kept: i64) -> Term<'_> {
+    answer(env, || {
+        let Verdict { rows, adopted, pending, first, head, fault } = journal.with(|store| store.verify_audit(kept))?;
+        let fault = fault.map(|Fault { row, why }| AuditFault { row, why });
+        Ok(AuditVerdict { rows, adopted, pending, first, head, fault })
     })
 }
 

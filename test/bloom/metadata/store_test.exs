@@ -43,6 +43,7 @@ defmodule Bloom.Metadata.StoreTest do
             Metadata.save_migration_info("1.1.0", %{}),
             Metadata.save_backup_info("1.1.0", %{}),
             Metadata.audit(%{who: nil, operation: :status, arguments: [], result: :ok}),
+            Metadata.verify_audit(),
             Metadata.status()
           ] do
         assert {:error, %Error{code: :store_damaged}} = answer
@@ -118,7 +119,7 @@ defmodule Bloom.Metadata.StoreTest do
   end
 
   test "a newer Bloom's journal may be read-only to this one", %{tmp_dir: dir} do
-    {:ok, []} = Store.query("UPDATE meta SET value = 2 WHERE key = 'oldest_writer'")
+    {:ok, []} = Store.query("UPDATE meta SET value = 99 WHERE key = 'oldest_writer'")
     Store.close()
     assert {:error, %Error{code: :store_newer}} = Metadata.start_deployment(%{operation: :install, version: "1.1.0"})
     assert {:error, %Error{code: :store_newer}} = Metadata.start_anew()

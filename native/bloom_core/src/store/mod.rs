@@ -4,6 +4,7 @@
 //! business; their shape is in `schema`, what becomes of a damaged file in `aside`.
 
 mod aside;
+mod audit;
 mod error;
 mod lock;
 mod open;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior, params_from_iter};
 
+pub use audit::{Entry, Fault, Verdict};
 pub use error::StoreError;
 pub use rusqlite::types::Value;
 
@@ -97,6 +99,22 @@ impl Store {
             transaction.commit()?;
             Ok(answers)
         })
+    }
+
+    /// Writes into the audit log, chained to what was written before, and keeps the last `kept` rows.
+    ///
+    /// # Errors
+    /// Those of [`StoreError`]; nothing was changed then.
+    pub fn audit(&mut self, entry: &Entry, kept: i64) -> Result<()> {
+        self.guarded(|connection| audit::append(connection, entry, kept))
+    }
+
+    /// Looks whether the audit log is as it was written.
+    ///
+    /// # Errors
+    /// Those of [`StoreError`]; what is wrong with the log itself stands in the [`Verdict`].
+    pub fn verify_audit(&mut self, kept: i64) -> Result<Verdict> {
+        self.guarded(|connection| audit::verify(connection, kept))
     }
 
     /// Closes the files. Without it they stay open as long as the process runs.

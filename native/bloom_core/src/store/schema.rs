@@ -10,7 +10,8 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x426c_6f6d;
 
 /// Step by step from an empty file; the number of steps done is the file's `user_version`.
-pub const STEPS: &[&str] = &["
+pub const STEPS: &[&str] = &[
+    "
     CREATE TABLE meta (
       key TEXT PRIMARY KEY,
       value INTEGER NOT NULL
@@ -70,7 +71,30 @@ pub const STEPS: &[&str] = &["
       arguments BLOB NOT NULL,
       result BLOB NOT NULL
     ) STRICT;
-"];
+",
+    "
+    -- An older Bloom leaves the digests out; the next newer one chains its rows on and says that they were adopted.
+    ALTER TABLE audit ADD COLUMN previous BLOB;
+    ALTER TABLE audit ADD COLUMN digest BLOB;
+    ALTER TABLE audit ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;
+
+    -- One row: where the chain of digests begins and ends.
+    CREATE TABLE audit_chain (
+      id INTEGER PRIMARY KEY,
+      rows INTEGER NOT NULL,
+      forgotten INTEGER NOT NULL,
+      base BLOB NOT NULL,
+      last INTEGER NOT NULL,
+      head BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE nonces (
+      nonce BLOB PRIMARY KEY,
+      expires_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX expiry_of_nonces ON nonces (expires_at);
+",
+];
 
 /// What a file turned out to be.
 #[derive(Debug, PartialEq, Eq)]
