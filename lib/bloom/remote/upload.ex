@@ -24,7 +24,8 @@ defmodule Bloom.Remote.Upload do
   @chunk 256 * 1024
 
   @doc """
-  Copies `file` to the path `to` of the target. `progress` is called with the bytes that are sent, and with all there are.
+  Copies `file` to the path `to` of the target. `progress` is called with the bytes that are sent, and with all there are,
+  whenever it is another hundredth.
   """
   @spec run(Target.t(), Path.t(), Path.t(), (non_neg_integer(), non_neg_integer() -> term())) ::
           {:ok, :sent | :there} | {:error, Error.t()}
@@ -54,10 +55,10 @@ defmodule Bloom.Remote.Upload do
   defp send_file(port, file, size, progress) do
     file
     |> File.stream!([], @chunk)
-    |> Enum.reduce(0, fn chunk, sent ->
+    |> Enum.reduce(0, fn chunk, before ->
       true = Port.command(port, chunk)
-      sent = sent + byte_size(chunk)
-      progress.(sent, size)
+      sent = before + byte_size(chunk)
+      if div(100 * sent, size) > div(100 * before, size), do: progress.(sent, size)
       sent
     end)
 
@@ -87,7 +88,7 @@ defmodule Bloom.Remote.Upload do
   end
 
   defp failed(target, _to, _no_connection) do
-    Error.new(:no_connection, "the connection to #{target.host} failed",
+    Error.new(:unreachable, "the connection to #{target.host} failed",
       suggestions: ["see what ssh says above; it must be able to log in without asking"]
     )
   end

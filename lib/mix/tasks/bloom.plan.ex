@@ -11,7 +11,7 @@ defmodule Mix.Tasks.Bloom.Plan do
 
     * `--require hot` - fail with exit code 4 unless the upgrade is hot; with `--require restart`, unless it is possible
       at all
-    * `--json` - one JSON object instead of text
+    * `--json` - one JSON object instead of text, in the form of `bin/bloom plan --json`: `data` is the plan
 
   ## Exit codes
 
@@ -31,51 +31,43 @@ defmodule Mix.Tasks.Bloom.Plan do
 
   use Mix.Task
 
-  alias Bloom.{JSON, MixTask, Plan}
+  alias Bloom.{MixTask, Plan}
+  alias Bloom.CLI.Output
 
   @task "bloom.plan"
-  # What each requirement is content with.
-  @contented %{"hot" => [:hot], "restart" => [:hot, :restart]}
+  # What each requirement is content with, and how it is called.
+  @wanted %{"hot" => {[:hot], "hot"}, "restart" => {[:hot, :restart], "hot or with a restart"}}
 
   @impl true
   def run(args) do
-    if MixTask.help?(args), do: MixTask.help(@task), else: args |> parse() |> explain()
+    if MixTask.help?(args), do: MixTask.help(@task), else: args |> parse() |> explain(MixTask.output(args))
   end
 
   defp parse(args) do
     {opts, archives, invalid} = OptionParser.parse(args, strict: [require: :string, json: :boolean])
+    requirement = opts[:require]
 
     cond do
       invalid != [] -> MixTask.usage(@task, "#{invalid |> hd() |> elem(0)} is not an option, or lacks its value")
       length(archives) != 2 -> MixTask.usage(@task, "expected two archives, got #{length(archives)}")
-      requirement?(opts[:require]) -> {archives, opts}
-      true -> MixTask.usage(@task, "--require expects hot or restart, got #{opts[:require]}")
+      requirement == nil or is_map_key(@wanted, requirement) -> {archives, requirement}
+      true -> MixTask.usage(@task, "--require expects hot or restart, got #{requirement}")
     end
   end
 
-  defp requirement?(requirement), do: requirement == nil or is_map_key(@contented, requirement)
-
-  defp explain({[old, new], opts}) do
+  defp explain({[old, new], requirement}, output) do
     case Plan.Archives.make(old, new) do
-      {:ok, plan} ->
-        Mix.shell().info(text(plan, opts[:json]))
-        demand(plan, opts[:require])
-
-      {:error, error} ->
-        MixTask.fail(error)
+      {:ok, plan} -> output |> Output.result("plan", judge(plan, requirement)) |> MixTask.finish()
+      {:error, error} -> MixTask.fail(output, "plan", error)
     end
   end
 
-  defp text(plan, true), do: plan |> Plan.to_map() |> JSON.encode()
-  defp text(plan, _json), do: plan |> Plan.Text.lines() |> Enum.join("\n")
+  defp judge(plan, requirement) do
+    {data, lines} = {Plan.to_map(plan), Plan.Text.lines(plan)}
+    {decisions, called} = Map.get(@wanted, requirement, {[plan.decision], nil})
 
-  defp demand(plan, requirement) do
-    if requirement && plan.decision not in @contented[requirement] do
-      Mix.shell().error("The upgrade is to be #{allowed(requirement)}, and it is not.")
-      exit({:shutdown, 4})
-    end
+    if plan.decision in decisions,
+      do: {:done, data, lines},
+      else: {:unmet, data, lines ++ [{:red, "It is required to be #{called}, and is not."}]}
   end
-
-  defp allowed("hot"), do: "hot"
-  defp allowed("restart"), do: "hot or with a restart"
 end

@@ -46,7 +46,7 @@ defmodule Bloom.Remote.UploadTest do
   @tag :capture_log
   test "where the connection breaks, there is what there was", %{archive: file, dir: dir, to: to} do
     File.write!(to, "older")
-    assert {:error, %Error{code: :no_connection}} = Upload.run(target("broken"), file, to)
+    assert {:error, %Error{code: :unreachable}} = Upload.run(target("broken"), file, to)
     assert File.read!(to) == "older"
     assert File.ls!(dir) == [Path.basename(to)]
   end
@@ -54,7 +54,7 @@ defmodule Bloom.Remote.UploadTest do
   test "where it cannot be written, that is said", %{archive: file} do
     assert {:error, %Error{code: :upload_failed, message: message}} = Upload.run(target("server"), file, "/proc/no/a")
     assert message == "a could not be put into /proc/no of server"
-    assert {:error, %Error{code: :no_connection}} = Upload.run(target("nowhere"), file, "/proc/no/a")
+    assert {:error, %Error{code: :unreachable}} = Upload.run(target("nowhere"), file, "/proc/no/a")
   end
 
   test "a file that is not here is not sent", %{dir: dir, to: to} do
