@@ -4,40 +4,26 @@ defmodule Bloom.RemoteTest do
 
   alias Bloom.Remote
   alias Bloom.Remote.Target
-  alias Bloom.Test.FakeSSH
+  alias Bloom.Test.{FakeBloom, FakeSSH}
 
   @moduletag :tmp_dir
 
   doctest Remote
 
-  # Writes down how it was called.
-  @bloom ~S"""
-  #!/bin/sh
-  {
-    printf '%s\n' "$@"
-    echo "secret=$BLOOM_SECRET terminal=$BLOOM_TERMINAL mix=$MIX_ENV"
-  } >"$(dirname "$0")/called"
-  exit 4
-  """
-
   setup %{tmp_dir: dir} do
     before = FakeSSH.install(Path.join(dir, "path"))
     on_exit(fn -> System.put_env("PATH", before) end)
     root = Path.join(dir, "it's $HOME & more=1")
-    File.mkdir_p!(Path.join(root, "bin"))
-    File.write!(Path.join(root, "bin/bloom"), @bloom)
-    File.chmod!(Path.join(root, "bin/bloom"), 0o755)
+    FakeBloom.install(root)
     {:ok, root: root, path: Path.join(dir, "path")}
   end
-
-  defp called(root), do: root |> Path.join("bin/called") |> File.read!() |> String.split("\n", trim: true)
 
   test "bin/bloom gets its words and gives its exit code, here and there", %{root: root, path: path} do
     words = ["deploy", "1.2.3", "a b", "$(touch #{root}/hacked)", "'; id", "*"]
 
     for host <- [nil, "me@server"] do
       assert Remote.run(%Target{host: host, root: root}, words) == 4
-      assert called(root) == words ++ ["secret= terminal= mix="]
+      assert FakeBloom.called(root) == {words, "secret= terminal= mix="}
     end
 
     assert ["-o", "BatchMode=yes", "--", "me@server" | _text] = FakeSSH.called(path)
@@ -50,7 +36,7 @@ defmodule Bloom.RemoteTest do
 
     for host <- [nil, "me@server"] do
       Remote.run(%Target{host: host, root: root}, ["status"])
-      assert called(root) == ["status", "secret=s3cret $x terminal= mix="]
+      assert FakeBloom.called(root) == {["status"], "secret=s3cret $x terminal= mix="}
     end
 
     refute Enum.join(FakeSSH.called(path)) =~ "s3cret"
@@ -61,7 +47,7 @@ defmodule Bloom.RemoteTest do
     Application.put_env(:elixir, :ansi_enabled, true)
     on_exit(fn -> Application.put_env(:elixir, :ansi_enabled, before) end)
     Remote.run(%Target{host: "me@server", root: root}, ["status"])
-    assert called(root) == ["status", "secret= terminal=yes mix="]
+    assert FakeBloom.called(root) == {["status"], "secret= terminal=yes mix="}
   end
 
   test "no way there is no answer, and no bin/bloom a failure", %{tmp_dir: dir} do
