@@ -20,6 +20,7 @@ defmodule Bloom.MixProject do
       when-something-goes-wrong
     ),
     Recipes: ~w(
+      building-in-ci
       databases
     ),
     Reference: ~w(

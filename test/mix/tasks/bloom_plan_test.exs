@@ -78,4 +78,16 @@ defmodule Mix.Tasks.Bloom.PlanTest do
     assert {text, 0} = said(["--help"])
     assert text =~ "--require hot"
   end
+
+  test "the guide's own words do what the guide says", %{old: old, hot: hot, restart: restart} do
+    guide = File.read!("guides/building-in-ci.md")
+    [_line, words] = Regex.run(~r/^mix bloom\.plan (.+ --require hot)$/m, guide)
+    [_old, _new | options] = String.split(words)
+    assert {_text, 0} = said([old, hot | options])
+    assert {_text, 4} = said([old, restart | options])
+
+    codes = ~r/^\| \d \| .+ \|$/m |> Regex.scan(Mix.Task.moduledoc(Plan)) |> List.flatten()
+    assert length(codes) == 4
+    for row <- codes, do: assert(guide =~ row)
+  end
 end
