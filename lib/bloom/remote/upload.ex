@@ -53,23 +53,32 @@ defmodule Bloom.Remote.Upload do
   defp arguments(words), do: ["-c", ~S(exec "$@"), "bloom" | words]
 
   defp send_file(port, file, size, progress) do
-    file
-    |> File.stream!([], @chunk)
-    |> Enum.reduce(0, fn chunk, before ->
-      true = Port.command(port, chunk)
-      sent = before + byte_size(chunk)
-      if div(100 * sent, size) > div(100 * before, size), do: progress.(sent, size)
-      sent
-    end)
+    {:ok, device} = :file.open(file, [:read, :raw, :binary])
 
-    case said(port) do
-      "done" -> {:ok, :sent}
-      ended -> {:error, ended}
+    case send_rest(port, device, 0, size, progress) do
+      ^size -> sent(said(port))
+      _file_is_another_by_now -> {:error, :broken}
     end
   rescue
     # The port is closed.
     ArgumentError -> {:error, said(port)}
   end
+
+  defp send_rest(port, device, before, size, progress) do
+    case :file.read(device, @chunk) do
+      {:ok, chunk} ->
+        true = Port.command(port, chunk)
+        sent = before + byte_size(chunk)
+        if div(100 * sent, size) > div(100 * before, size), do: progress.(sent, size)
+        send_rest(port, device, sent, size, progress)
+
+      :eof ->
+        before
+    end
+  end
+
+  defp sent("done"), do: {:ok, :sent}
+  defp sent(ended), do: {:error, ended}
 
   defp said(port) do
     receive do
