@@ -26,6 +26,7 @@ defmodule Bloom.MixProject do
     Reference: ~w(
       telemetry
       the-journal
+      troubleshooting
     )
   ]
 

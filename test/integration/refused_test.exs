@@ -70,7 +70,7 @@ defmodule Bloom.Integration.RefusedTest do
     {result, load} = Load.during(node.http_port, fn -> switch(node, "1.3.0-unhealthy") end)
 
     assert {:error, message} = result
-    assert message =~ "was taken back, 1.0.0 runs: health check garden failed: :drought"
+    assert message =~ "was taken back, 1.0.0 runs: health check garden failed: drought"
     assert load.failures == []
     assert Node.get(node, "/beds") == Integer.to_string(load.watered)
     assert Node.os_pid(node) == pid
