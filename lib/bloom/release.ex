@@ -13,12 +13,13 @@ defmodule Bloom.Release do
     * gives every application outside OTP a digest of its content as build metadata in its version
       (`0.1.0` becomes `0.1.0+d.1a2b3c4d5e6f`), so that two builds of the same version are told apart
       by OTP's release handler, which compares version strings only;
+    * puts `bin/bloom` beside the launcher, the command line of the running node (see `Bloom.CLI`);
     * keeps a copy of the launcher scripts with the release they belong to;
     * has `env.sh` source the boot guard, which boots a release on trial when Bloom has armed one;
     * writes `releases/VSN/bloom.json`, the manifest: every file of the archive with its size and SHA-256.
   """
 
-  alias Bloom.Release.{BootGuard, Manifest, Versions}
+  alias Bloom.Release.{BootGuard, Client, Manifest, Versions}
 
   @doc """
   Prepares an assembled release for Bloom. See the module documentation for where to put it.
@@ -33,6 +34,7 @@ defmodule Bloom.Release do
     release
     |> settle_overlays()
     |> Versions.stamp()
+    |> Client.put()
     |> copy_launcher()
     |> BootGuard.put()
     |> Manifest.write()

@@ -62,7 +62,7 @@ defmodule Bloom.CLITest do
   defp ended(fields), do: Map.merge(%{@unfinished | id: 8, outcome: :committed}, Map.new(fields))
 
   # An answer to the operation that comes when all that is followed has been told.
-  defp when_told(answer), do: fn _arguments -> receive(after: (50 -> answer)) end
+  defp when_told(answer), do: fn _arguments -> receive(after: (250 -> answer)) end
 
   test "help needs no node, and wrong usage ends with 2" do
     assert {:done, "Usage: bin/bloom COMMAND" <> _, ""} = run(["--help"], %{})

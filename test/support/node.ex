@@ -214,8 +214,9 @@ defmodule Bloom.Test.Node do
     Map.merge(state, %{port: port, os_pid: os_pid, starts: state.starts + 1})
   end
 
-  # What this VM was started with is not for the release, but for where epmd is.
-  defp clean_environment do
+  @doc "What this VM was started with, taken away for a release, but for where epmd is."
+  @spec clean_environment() :: [{String.t(), false}]
+  def clean_environment do
     for {name, _value} <- System.get_env(),
         not String.starts_with?(name, "ERL_EPMD_"),
         String.starts_with?(name, ["RELEASE_", "MIX_", "ERL_", "ELIXIR_", "BINDIR", "ROOTDIR", "EMU", "PROGNAME"]) do

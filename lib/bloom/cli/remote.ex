@@ -3,9 +3,6 @@ defmodule Bloom.CLI.Remote do
 
   alias Bloom.CLI.Output
 
-  # A node that boots has its distribution before Bloom.
-  @not_there [:unreachable, :not_started]
-
   @enforce_keys [:node, :ask]
   defstruct [:node, :ask]
 
@@ -32,10 +29,17 @@ defmodule Bloom.CLI.Remote do
   @spec call(t(), atom(), [term()]) :: answer()
   def call(%__MODULE__{ask: ask}, operation, arguments \\ []), do: ask.(operation, arguments)
 
-  @doc "Whether Bloom answers on the node, be it that it refuses to."
-  @spec answers?(t()) :: boolean()
-  def answers?(%__MODULE__{} = remote),
-    do: not match?({:error, %{code: code}} when code in @not_there, call(remote, :status))
+  @doc """
+  Whether an error says that Bloom is not there. A node that boots has its distribution before Bloom, and one that stops
+  has it longer.
+
+      iex> Bloom.CLI.Remote.away?(%{code: :not_started, message: "", suggestions: []})
+      true
+      iex> Bloom.CLI.Remote.away?(%{code: :token_missing, message: "", suggestions: []})
+      false
+  """
+  @spec away?(Output.error()) :: boolean()
+  def away?(%{code: code}), do: code in [:unreachable, :not_started]
 
   defp ask(node, operation, arguments) do
     :erpc.call(node, Bloom.RPC, :call, [operation, arguments, nil], :infinity)

@@ -11,6 +11,9 @@ defmodule Bloom.CLI.Watch do
   # Between two looks at a node that is away, or has not yet begun what it was asked for.
   @again_ms 300
 
+  # What is refused at once is answered by then, and what is in progress instead is not told as if it were this.
+  @first_ms 100
+
   @typedoc "What is watched. `since` is the deployment that was the latest before it."
   @type subject :: %{operation: atom(), version: String.t() | nil, since: non_neg_integer()}
 
@@ -20,7 +23,7 @@ defmodule Bloom.CLI.Watch do
   @spec run(Session.t(), subject(), [term()]) :: result()
   def run(session, subject, arguments) do
     caller = fn -> exit({:answer, Remote.call(session.remote, subject.operation, arguments)}) end
-    session |> begin(subject) |> Map.put(:call, spawn_monitor(caller)) |> follow()
+    session |> begin(subject) |> Map.put(:call, spawn_monitor(caller)) |> later(@first_ms)
   end
 
   @doc "Watches what is in progress to its end."
@@ -37,8 +40,14 @@ defmodule Bloom.CLI.Watch do
   defp follow(state) do
     case Remote.call(state.session.remote, :follow, [self()]) do
       :ok -> watch(state)
-      {:error, %{code: :unreachable}} -> away(state)
-      {:error, error} -> unwatched(state, error)
+      {:error, error} -> if Remote.away?(error), do: away(state), else: unwatched(state, error)
+    end
+  end
+
+  defp told(state, answer) do
+    case found(state) do
+      {:ok, deployment} -> {:ended, answer, deployment}
+      {:error, _not_to_be_had} -> {:ended, answer, nil}
     end
   end
 
@@ -59,8 +68,8 @@ defmodule Bloom.CLI.Watch do
     end
   end
 
-  defp later(state) do
-    Process.send_after(self(), :bloom_follow_again, @again_ms)
+  defp later(state, ms \\ @again_ms) do
+    Process.send_after(self(), :bloom_follow_again, ms)
     watch(state)
   end
 
@@ -71,8 +80,8 @@ defmodule Bloom.CLI.Watch do
       {:ok, :restarting} -> watch(state)
       {:ok, :handed_over} -> follow(state)
       {:error, %{code: :interrupted}} -> follow(state)
-      {:error, %{code: :unreachable}} -> away(state)
-      answer -> {:ended, answer, state |> found() |> elem(1)}
+      {:error, error} -> if Remote.away?(error), do: away(state), else: told(state, answer)
+      answer -> told(state, answer)
     end
   end
 
@@ -85,27 +94,32 @@ defmodule Bloom.CLI.Watch do
     state |> Map.put(:call, nil) |> Map.put(:stage, nil) |> bounded() |> await()
   end
 
-  # From the first time that the node was away: it has to be done by then.
+  # From the first time that the node was away, unless something was heard of it since.
   defp bounded(%{deadline: nil} = state), do: %{state | deadline: now() + state.session.timeout_ms}
   defp bounded(state), do: state
 
   defp await(%{session: %{remote: remote, output: output}} = state) do
-    cond do
-      Remote.answers?(remote) ->
+    case Remote.call(remote, :status) do
+      {:ok, _status} ->
         Output.event(output, %{event: :back}, [{:yellow, "#{remote.node} is back"}])
         forget_nodedown(remote.node)
         monitor(remote.node)
         follow(state)
 
-      now() > state.deadline ->
-        {:ended, {:error, Remote.unreachable(remote.node)}, nil}
-
-      true ->
-        receive do
-          :bloom_interrupted -> :interrupted
-        after
-          @again_ms -> await(state)
+      {:error, error} ->
+        cond do
+          not Remote.away?(error) -> {:ended, {:error, error}, nil}
+          now() > state.deadline -> {:ended, {:error, Remote.unreachable(remote.node)}, nil}
+          true -> await_again(state)
         end
+    end
+  end
+
+  defp await_again(state) do
+    receive do
+      :bloom_interrupted -> :interrupted
+    after
+      @again_ms -> await(state)
     end
   end
 
@@ -149,7 +163,7 @@ defmodule Bloom.CLI.Watch do
     text = Words.progress(progress)
     stage = {progress.operation, progress.version, progress.stage}
     if stage == state.stage, do: Output.progress(output, progress, text), else: Output.event(output, progress, [text])
-    %{state | stage: stage}
+    %{state | stage: stage, deadline: nil}
   end
 
   defp now, do: System.monotonic_time(:millisecond)
