@@ -22,6 +22,7 @@ defmodule Bloom.MixProject do
     Recipes: ~w(
       building-in-ci
       databases
+      testing-upgrades
     ),
     Reference: ~w(
       telemetry
@@ -48,7 +49,10 @@ defmodule Bloom.MixProject do
       Bloom.Application
     ],
     Testing: [
-      Bloom.MockReleaseHandler
+      Bloom.MockReleaseHandler,
+      Bloom.UpgradeCase,
+      Bloom.UpgradeCase.Node,
+      Bloom.UpgradeCase.Probe
     ],
     Extending: [
       Bloom.ReleaseHandler,

@@ -10,6 +10,7 @@ defmodule Bloom.Test.ReleaseCase do
   use ExUnit.CaseTemplate
 
   alias Bloom.Test.{Garden, Node}
+  alias Bloom.UpgradeCase
 
   using do
     quote do
@@ -23,32 +24,27 @@ defmodule Bloom.Test.ReleaseCase do
   end
 
   setup context do
-    root = Path.join(System.tmp_dir!(), "bloom-garden-#{System.pid()}-#{System.unique_integer([:positive])}")
-    on_exit(fn -> File.rm_rf!(root) end)
-    Node.deploy(Garden.archive(Map.get(context, :garden, "1.0.0")), root)
-    {:ok, node} = Node.start(root, env: Map.get(context, :env, []), restart: Map.get(context, :restart, false))
-    %{node: node, root: root}
+    archive = Garden.archive(Map.get(context, :garden, "1.0.0"))
+
+    context
+    |> Map.take([:env, :restart])
+    |> Keyword.new()
+    |> Node.options()
+    |> Keyword.put(:from, archive)
+    |> UpgradeCase.boot()
   end
 
   @doc "Copies the archive of a version to the node and installs it."
-  def install(node, version) do
-    Node.upload(node, Garden.archive(version))
-    Node.rpc(node, Bloom.ReleaseManager, :install_release, [version])
-  end
+  def install(node, version), do: UpgradeCase.install(node, Garden.archive(version))
 
   @doc "Switches the node to an installed version, to the end of its probation."
-  def switch(node, version, opts \\ [wait: :commit]) do
-    Node.rpc(node, Bloom.ReleaseManager, :switch_release, [version, opts])
-  end
+  defdelegate switch(node, version, opts \\ [wait: :commit]), to: UpgradeCase
 
   @doc "Rolls the node back, to the end of its probation."
-  def rollback(node), do: Node.rpc(node, Bloom.ReleaseManager, :rollback_release, [[wait: :commit]])
+  defdelegate rollback(node, opts \\ [wait: :commit]), to: UpgradeCase
 
   @doc "The version that the node says it runs."
-  def running(node) do
-    {:ok, %{version: version}} = Node.rpc(node, Bloom.ReleaseManager, :current_release, [])
-    version
-  end
+  defdelegate running(node), to: UpgradeCase
 
   @doc "Waits until no deployment is in progress."
   def await_idle(node) do
