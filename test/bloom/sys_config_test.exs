@@ -41,7 +41,7 @@ defmodule Bloom.SysConfigTest do
       end)
       |> tap(fn {:ok, pid} ->
         ref = Process.monitor(pid)
-        assert_receive {:DOWN, ^ref, _, _, :killed}
+        assert_receive {:DOWN, ^ref, _, _, :killed}, 5000
       end)
 
     assert File.read!(path) =~ "left"
