@@ -9,7 +9,8 @@ defmodule Bloom.Test.TinyArchive do
   Writes `garden-VSN.tar.gz` into a directory and returns its path.
 
   `modules` are those of the project's own application, as `{name, source}` with the source of Erlang functions.
-  Options: `erts:` its version, `name:` that of the release, `rel_erts:` what the `.rel` says instead.
+  Options: `erts:` its version, `name:` that of the release, `rel_erts:` what the `.rel` says instead, `appup:` that of the
+  application.
   """
   @spec write(Path.t(), String.t(), [{String.t(), String.t()}], keyword()) :: Path.t()
   def write(dir, version, modules, opts \\ []) do
@@ -21,6 +22,7 @@ defmodule Bloom.Test.TinyArchive do
     apps = @otp ++ [bloom, own]
 
     for {app, vsn} <- apps, do: application(root, app, vsn, if({app, vsn} == own, do: modules, else: []))
+    if opts[:appup], do: put(root, "lib/garden_code-#{version}/ebin/garden_code.appup", opts[:appup])
     put(root, "bin/#{name}", "launcher")
     put(root, "erts-#{erts}/bin/beam.smp", erts)
     for boot <- ["start", "start_clean"], do: put(root, "releases/#{version}/#{boot}.boot", version)
@@ -54,7 +56,10 @@ defmodule Bloom.Test.TinyArchive do
   end
 
   defp application(root, app, vsn, modules) do
-    put(root, "lib/#{app}-#{vsn}/ebin/#{app}.app", ~s({application,#{app},[{vsn,"#{vsn}"},{applications,[]}]}.\n))
+    names = Enum.map_join(modules, ",", fn {module, _source} -> module end)
+    needs = if app == "kernel", do: "", else: "kernel"
+    keys = ~s([{description,""},{vsn,"#{vsn}"},{modules,[#{names}]},{registered,[]},{applications,[#{needs}]}])
+    put(root, "lib/#{app}-#{vsn}/ebin/#{app}.app", "{application,#{app},#{keys}}.\n")
 
     for {module, source} <- modules,
         do: put(root, "lib/#{app}-#{vsn}/ebin/#{module}.beam", beam(module, source))

@@ -41,9 +41,21 @@ defmodule Bloom.Plan.Archives do
          root = %Root{path: path, name: from.name, running: from.version},
          {:ok, code} <- code(root, old),
          {:ok, plan} <- Plan.from(root, to.version, code) do
-      {:ok, relative(plan, path)}
+      {:ok, plan |> tried() |> relative(path)}
     end
   end
+
+  # What the plan itself makes of the changes is in order; what somebody has written by hand may not be.
+  defp tried(%Plan{decision: :hot} = plan) do
+    with true <- Enum.any?(plan.applications, &match?({:hand_written, _path}, &1.appup)),
+         {:error, message} <- Plan.Instructions.try_out(plan) do
+      %{plan | decision: :refuse, reasons: [%{code: "invalid_relup", message: message, application: nil, module: nil}]}
+    else
+      _in_order -> plan
+    end
+  end
+
+  defp tried(plan), do: plan
 
   defp stage(archive, request) do
     with {:error, error} <- Native.archive_stage(archive, request) do

@@ -11,7 +11,7 @@ defmodule Mix.Tasks.Bloom.Deploy do
   The archive is verified here first. To another machine it is copied over ssh, under a temporary name, and renamed when
   its digest there is that of the archive here; one that is there already is not sent again.
 
-  Ctrl-C leaves the deployment to the node: `mix bloom.follow` watches it, `mix bloom.cancel` stops it.
+  Ctrl-C (twice, as with every Mix task) leaves the deployment to the node: `mix bloom.follow` watches it, `mix bloom.cancel` stops it.
 
   ## Options
 

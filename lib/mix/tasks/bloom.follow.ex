@@ -3,7 +3,7 @@ defmodule Mix.Tasks.Bloom.Follow do
 
   @moduledoc """
   Watches the deployment that is in progress on the server to its end, over a restart of the node too, and ends as it
-  does. Ctrl-C leaves it running.
+  does. Ctrl-C (twice, as with every Mix task) leaves it running.
 
       mix bloom.follow --target user@host:/opt/my_app
 

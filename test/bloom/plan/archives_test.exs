@@ -32,6 +32,28 @@ defmodule Bloom.Plan.ArchivesTest do
     assert {:ok, %Plan{decision: :hot, running: "1.1.0", target: "1.0.0"}} = Archives.make(new, old)
   end
 
+  test "a hand-written appup is tried out", %{tmp_dir: dir} do
+    old = TinyArchive.write(dir, "1.0.0", @plain)
+    changed = [{"garden_beds", "count() -> 2."}]
+    appup = fn version, way -> ~s({"#{version}",[{"1.0.0",#{way}}],[{"1.0.0",#{way}}]}.\n) end
+    good = TinyArchive.write(dir, "1.1.0", changed, appup: appup.("1.1.0", "[{load_module,garden_beds}]"))
+    forgetful = TinyArchive.write(dir, "1.2.0", changed, appup: appup.("1.2.0", "[]"))
+    wrong = TinyArchive.write(dir, "1.3.0", changed, appup: appup.("1.3.0", "[{load,garden_beds}]"))
+
+    assert {:ok, %Plan{decision: :hot}} = Archives.make(old, good)
+
+    for {archive, words} <- [
+          {forgetful, "does not load the changed module :garden_beds"},
+          {wrong, "an instruction is none that OTP knows"}
+        ] do
+      assert {:ok, %Plan{decision: :refuse, reasons: [%{code: "invalid_relup", message: message}]}} =
+               Archives.make(old, archive)
+
+      assert message =~ words
+      refute message =~ "bloom-plan"
+    end
+  end
+
   test "another Erlang is a restart", %{tmp_dir: dir} do
     old = TinyArchive.write(dir, "1.0.0", @plain)
     new = TinyArchive.write(dir, "1.1.0", @plain, erts: "14.0")
