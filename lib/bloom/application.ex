@@ -8,9 +8,7 @@ defmodule Bloom.Application do
 
   use Application
 
-  require Logger
-
-  alias Bloom.{Config, Deployment, Error, Root}
+  alias Bloom.{Config, Deployment, ErrorLog, Root}
   alias Bloom.Deployment.Recovery
 
   @impl true
@@ -50,7 +48,7 @@ defmodule Bloom.Application do
   # for the node not to serve; deployments are refused meanwhile.
   defp settle do
     with true <- Root.release?(), {:error, error} <- Recovery.settle_files() do
-      Logger.error("Bloom: #{Error.to_message(error)}")
+      ErrorLog.write(:error, "the node is not in order", error)
     end
   end
 end

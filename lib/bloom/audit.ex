@@ -1,9 +1,7 @@
 defmodule Bloom.Audit do
   @moduledoc "Writes into the audit log of `Bloom.Metadata` who asked for what, and what was answered."
 
-  require Logger
-
-  alias Bloom.{Error, Metadata}
+  alias Bloom.{Error, ErrorLog, Metadata}
   alias Bloom.ErrorInterpreter.Words
 
   @doc """
@@ -24,7 +22,7 @@ defmodule Bloom.Audit do
     entry = %{who: who, operation: operation, arguments: arguments, result: text(answer)}
 
     with {:error, error} <- Metadata.audit(entry) do
-      Logger.error("Bloom could not write its audit log: #{error.message}")
+      ErrorLog.write(:error, "the audit log could not be written", error)
     end
   end
 

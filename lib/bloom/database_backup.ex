@@ -21,7 +21,7 @@ defmodule Bloom.DatabaseBackup do
 
   require Logger
 
-  alias Bloom.{Error, Native}
+  alias Bloom.{Error, ErrorLog, Native}
   alias Bloom.DatabaseBackup.{Backend, Backends, Creation, Directory, Discards, Locks, Repos, Restoration}
 
   @typedoc """
@@ -63,11 +63,11 @@ defmodule Bloom.DatabaseBackup do
   def list_backups do
     case all() do
       {:ok, {backups, unreadable}} ->
-        for error <- unreadable, do: Logger.warning("Bloom: #{Error.to_message(error)}")
+        for error <- unreadable, do: ErrorLog.write(:warning, "a backup cannot be read", error)
         backups
 
       {:error, error} ->
-        Logger.warning("Bloom: #{Error.to_message(error)}")
+        ErrorLog.write(:warning, "the backups cannot be listed", error)
         []
     end
   end
@@ -191,6 +191,10 @@ defmodule Bloom.DatabaseBackup do
     )
   end
 
-  defp in_words({:error, %Error{} = error}), do: {:error, Error.to_message(error)}
+  defp in_words({:error, %Error{} = error}) do
+    ErrorLog.write(:warning, "what was asked of the backups failed", error)
+    {:error, Error.to_message(error)}
+  end
+
   defp in_words(answer), do: answer
 end

@@ -12,7 +12,7 @@ defmodule Bloom.Deployment do
   require Logger
 
   alias Bloom.Deployment.{Driver, Recovery, Report, Status}
-  alias Bloom.{Audit, Error, Native, Root}
+  alias Bloom.{Audit, Error, ErrorLog, Native, Root}
 
   # Stages that come to their end in any case.
   @not_cancellable [:commit, :revert, :undo, :remove, :recover, :restarting, :cleanup, :migrate, :roll_back_migrations]
@@ -49,7 +49,14 @@ defmodule Bloom.Deployment do
   """
   @spec alone(work(), (Root.t() -> answer)) :: answer | {:error, Error.t()} when answer: term()
   def alone(work, fun) when is_map_key(@works, work) do
-    self() |> Audit.who() |> Audit.run(work, [], fn -> ask({:alone, work, fun}, @works[work]) end)
+    self() |> Audit.who() |> Audit.run(work, [], fn -> ask_alone(work, fun) end)
+  end
+
+  defp ask_alone(work, fun) do
+    with {:error, error} <- ask({:alone, work, fun}, @works[work]) do
+      ErrorLog.write(:warning, "#{@works[work]} failed", error)
+      {:error, error}
+    end
   end
 
   defp ask(request, what) do

@@ -34,7 +34,7 @@ defmodule Bloom.LifecycleManager do
 
   require Logger
 
-  alias Bloom.{Config, Deployment, Error, Native, Root}
+  alias Bloom.{Config, Deployment, Error, ErrorLog, Native, Root}
   alias Bloom.LifecycleManager.{Inventory, Protection, Removal}
 
   @typedoc """
@@ -107,7 +107,7 @@ defmodule Bloom.LifecycleManager do
     if Config.get(:auto_cleanup_enabled), do: log_failure(cleanup(root, []))
     log_failure(look_at_disk(root.path))
   catch
-    kind, reason -> Logger.warning("Bloom could not clean up: #{Exception.format(kind, reason, __STACKTRACE__)}")
+    kind, reason -> Logger.warning("Bloom: the cleanup failed: #{Exception.format(kind, reason, __STACKTRACE__)}")
   end
 
   @doc """
@@ -196,7 +196,7 @@ defmodule Bloom.LifecycleManager do
   defp in_words(result), do: with({:error, error} <- result, do: {:error, Error.to_message(error)})
 
   defp log_failure({:ok, _done}), do: :ok
-  defp log_failure({:error, error}), do: Logger.warning("Bloom could not clean up: #{Error.to_message(error)}")
+  defp log_failure({:error, error}), do: ErrorLog.write(:warning, "the cleanup failed", error)
 
   defp megabytes(bytes), do: Float.round(bytes / 1_048_576, 1)
 end

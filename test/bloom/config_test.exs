@@ -44,6 +44,7 @@ defmodule Bloom.ConfigTest do
         {:auto_cleanup_enabled, false, nil},
         {:release_retention_count, 1, 0},
         {:disk_space_warning_threshold, 100, 101},
+        {:detailed_error_logging, false, nil},
         {:include_error_suggestions, false, 0},
         {:database_backup_enabled, false, nil},
         {:database_backup_required, false, "no"},

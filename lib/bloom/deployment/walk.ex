@@ -9,7 +9,7 @@ defmodule Bloom.Deployment.Walk do
 
   require Logger
 
-  alias Bloom.{Config, Error, LifecycleManager, Metadata}
+  alias Bloom.{Config, Error, ErrorLog, LifecycleManager, Metadata}
   alias Bloom.Deployment.{Context, Report, Status, Steps}
 
   @type result :: :ok | :handover | {:ok, :restarting} | {:error, Error.t()}
@@ -84,7 +84,7 @@ defmodule Bloom.Deployment.Walk do
   defp decided?(context, done), do: Steps.decisive(context.operation) in done
 
   defp stay(context, error) do
-    Logger.error("Bloom: #{Error.to_message(error)}")
+    ErrorLog.write(:error, "#{context.operation} of release #{context.version} is not complete", error)
     ended(context, Enum.join([error.message | List.wrap(Context.notes_text(context))], "; "))
     {:error, error}
   end
@@ -119,7 +119,7 @@ defmodule Bloom.Deployment.Walk do
   @spec back([module()], Context.t(), Error.t()) :: result()
   def back(steps, context, error) do
     Status.stage(:undo)
-    Logger.error("Bloom: #{context.operation} of release #{context.version} is undone: #{error.message}")
+    ErrorLog.write(:error, "#{context.operation} of release #{context.version} is undone", error)
 
     case Report.rollback(context, error, fn -> undo(steps, context, []) end) do
       {:ok, undone, context} ->
@@ -214,10 +214,10 @@ defmodule Bloom.Deployment.Walk do
 
   # What could not be written is settled from the node itself when Bloom starts, or before the next deployment.
   defp journal(:ok), do: :ok
-  defp journal({:error, error}), do: Logger.error("Bloom could not write its journal: #{error.message}")
+  defp journal({:error, error}), do: ErrorLog.write(:error, "the journal could not be written", error)
 
   defp alert(error, context) do
-    Logger.critical("Bloom: #{Error.to_message(error)}")
+    ErrorLog.write(:critical, "a release could not be taken back", error)
 
     case Config.get(:rollback_failure_callback) do
       nil -> :ok

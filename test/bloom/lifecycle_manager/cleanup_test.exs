@@ -136,7 +136,7 @@ defmodule Bloom.LifecycleManager.CleanupTest do
       File.write!(Path.join(path, "releases/RELEASES"), "damaged")
       assert capture_log(fn -> assert :ok = LifecycleManager.auto_cleanup(root) end) =~ "RELEASES cannot be read"
       nowhere = %{root | path: nil}
-      assert capture_log(fn -> assert :ok = LifecycleManager.auto_cleanup(nowhere) end) =~ "Bloom could not clean up"
+      assert capture_log(fn -> assert :ok = LifecycleManager.auto_cleanup(nowhere) end) =~ "Bloom: the cleanup failed"
     end
   end
 
