@@ -29,9 +29,9 @@ RELEASE_DISTRIBUTION="${RELEASE_DISTRIBUTION:-"sname"}"
 RELEASE_BOOT_SCRIPT_CLEAN="${RELEASE_BOOT_SCRIPT_CLEAN:-"start_clean"}"
 export RELEASE_COOKIE RELEASE_NODE RELEASE_DISTRIBUTION
 
-# A VM does not know what it writes to.
-BLOOM_TERMINAL=no
+# A VM does not know what it writes to. Whoever passes on what is said here may have a terminal, too.
 if [ -t 1 ]; then BLOOM_TERMINAL=yes; fi
+BLOOM_TERMINAL="${BLOOM_TERMINAL:-no}"
 export BLOOM_TERMINAL
 
 # A client that is interrupted is no crash.

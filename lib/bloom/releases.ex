@@ -61,7 +61,17 @@ defmodule Bloom.Releases do
   @doc "See `Bloom.ReleaseManager.plan_release/1`."
   @spec plan(term()) :: {:ok, Plan.t()} | {:error, Error.t()}
   def plan(version) do
-    with {:ok, version} <- parse(version), {:ok, root} <- Root.fetch(), do: Plan.make(root, version)
+    with {:ok, version} <- parse(version),
+         {:ok, root} <- Root.fetch(),
+         :ok <- installed(version) do
+      Plan.make(root, version)
+    end
+  end
+
+  defp installed(version) do
+    if Enum.any?(ReleaseHandler.releases(), &(&1.version == version)),
+      do: :ok,
+      else: {:error, Error.release_not_found(version)}
   end
 
   @doc "The release that runs."

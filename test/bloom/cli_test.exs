@@ -162,6 +162,15 @@ defmodule Bloom.CLITest do
       assert {:done, "cancelled" <> _, ""} = run(["cancel"], %{cancel: :ok})
     end
 
+    test "verify-audit ends with 4 where the log is not as it was written" do
+      audit = %{rows: 12, adopted: 0, pending: 0, first: 1, head: "5f0c"}
+      assert {:done, text, ""} = run(["verify-audit"], %{verify_audit: {:ok, audit}})
+      assert text == "the audit log is whole: 12 rows, the last has the digest 5f0c\n"
+
+      broken = {:error, %{code: :audit_broken, message: "row 3 was changed", suggestions: []}}
+      assert run(["verify-audit"], %{verify_audit: broken}) == {:unmet, "", "verify-audit: row 3 was changed\n"}
+    end
+
     test "a refusal ends with 5" do
       refused = {:error, %{code: :token_missing, message: "a token is needed", suggestions: ["set BLOOM_SECRET"]}}
 

@@ -47,6 +47,8 @@ defmodule Bloom.Integration.CLITest do
     assert run!(node, ["follow"]) == "no deployment is in progress\n"
     assert {1, "cancel: no deployment is in progress\n" <> _rest} = run(node, ["cancel"])
     assert {1, "remove: " <> _reason} = run(node, ["remove", "1.0.0"])
+    assert {1, "plan: Release not found" <> _rest} = run(node, ["plan", "1.1.0"])
+    assert run!(node, ["verify-audit"]) =~ ~r/^the audit log is whole: \d+ rows/
   end
 
   test "a node that is not there, or has another cookie, ends with 3", %{node: node} do

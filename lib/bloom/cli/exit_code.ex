@@ -22,6 +22,7 @@ defmodule Bloom.CLI.ExitCode do
     usage: :usage,
     unreachable: :unreachable,
     restart_required: :unmet,
+    audit_broken: :unmet,
     unauthorized: :refused,
     token_missing: :refused,
     token_invalid: :refused,

@@ -62,6 +62,12 @@ defmodule Bloom.CLI.Questions do
     with :ok <- ask(session, :cancel), do: {:done, %{}, [{:green, "cancelled; what was done is undone"}]}
   end
 
+  def run(%{command: "verify-audit"}, session) do
+    with {:ok, audit} <- ask(session, :verify_audit) do
+      {:done, audit, [{:green, "the audit log is whole: #{audit.rows} rows, the last has the digest #{audit.head}"}]}
+    end
+  end
+
   defp ask(session, operation, arguments \\ []), do: Remote.call(session.remote, operation, arguments)
 
   defp status(node, release, status, last) do
