@@ -8,6 +8,7 @@ defmodule Bloom.Plan do
 
   alias Bloom.{Error, Native, Relup, Root}
   alias Bloom.MigrationTracker.Warnings
+  alias Bloom.Validator.Compatibility
 
   @typedoc "`:hot` while the node runs, `:restart` needs a restart of the VM, `:refuse` cannot be had at all."
   @type decision :: :hot | :restart | :refuse
@@ -109,12 +110,17 @@ defmodule Bloom.Plan do
          target: target,
          decision: native.decision,
          reasons: native.reasons,
-         warnings: native.warnings ++ Warnings.of_plan(root.path, native.applications),
+         warnings: warnings(root, target, native),
          applications: native.applications,
          protocols: native.protocols,
          target_modules: Map.new(native.target_modules)
        }}
     end
+  end
+
+  defp warnings(root, target, native) do
+    Compatibility.warnings(root.running, target) ++
+      native.warnings ++ Warnings.of_plan(root.path, native.applications)
   end
 
   @doc "The modules that the plan changes, adds or removes, protocols included."

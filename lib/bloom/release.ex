@@ -16,10 +16,11 @@ defmodule Bloom.Release do
     * puts `bin/bloom` beside the launcher, the command line of the running node (see `Bloom.CLI`);
     * keeps a copy of the launcher scripts with the release they belong to;
     * has `env.sh` source the boot guard, which boots a release on trial when Bloom has armed one;
+    * writes `releases/VSN/OTP_VERSION`, the version of Erlang/OTP that it was built with, patches included;
     * writes `releases/VSN/bloom.json`, the manifest: every file of the archive with its size and SHA-256.
   """
 
-  alias Bloom.Release.{BootGuard, Client, Manifest, Versions}
+  alias Bloom.Release.{BootGuard, Client, Manifest, OTPVersion, Versions}
 
   @doc """
   Prepares an assembled release for Bloom. See the module documentation for where to put it.
@@ -37,6 +38,7 @@ defmodule Bloom.Release do
     |> Client.put()
     |> copy_launcher()
     |> BootGuard.put()
+    |> OTPVersion.put()
     |> Manifest.write()
   end
 

@@ -129,6 +129,36 @@ defmodule Bloom.Integration.RefusedTest do
     assert state(node) == before
   end
 
+  test "a node or a release that lacks what a deployment takes", %{node: node} do
+    Node.upload(node, Bloom.Test.Garden.archive("1.1.0"))
+    install = fn -> Node.rpc(node, Bloom.ReleaseManager, :install_release, ["1.1.0"]) end
+
+    assert {:error, "Insufficient disk space. Required: 1000000000MB" <> _} =
+             lacking(node, :min_disk_space_mb, 1_000_000_000, install)
+
+    assert {:error, "OTP version " <> too_old} = lacking(node, :min_otp_version, "99.0", install)
+    assert too_old =~ ~r/^\d+(\.\d+)+ is below minimum required 99.0$/
+
+    assert :ok = install.()
+    switch = fn -> switch(node, "1.1.0") end
+
+    assert {:error, "application gardener does not run" <> _} =
+             lacking(node, :required_applications, [:gardener], switch)
+
+    assert {:error, "Insufficient memory" <> _} = lacking(node, :rehearsal_memory_mb, 1_000_000_000, switch)
+    assert :ok = Node.rpc(node, Bloom.Validator, :validate_release, ["1.1.0"])
+  end
+
+  # What a call answers while an option is set, and that it changed nothing.
+  defp lacking(node, option, value, call) do
+    before = state(node)
+    Node.rpc(node, Application, :put_env, [:bloom, option, value])
+    answer = call.()
+    Node.rpc(node, Application, :delete_env, [:bloom, option])
+    assert state(node) == before
+    answer
+  end
+
   test "what is not there, not a version, or runs already", %{node: node} do
     manage = fn function, version -> Node.rpc(node, Bloom.ReleaseManager, function, [version]) end
     assert {:error, "there is no archive" <> _} = manage.(:install_release, "4.0.0")

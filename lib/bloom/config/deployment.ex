@@ -22,6 +22,11 @@ defmodule Bloom.Config.Deployment do
       default: 60_000,
       doc: "How long the VM beside the node may take, in milliseconds."
     ],
+    rehearsal_memory_mb: [
+      type: :non_neg_integer,
+      default: 64,
+      doc: "How much memory must be free for the VM beside the node before a switch, in megabytes."
+    ],
     probation_ms: [
       type: :non_neg_integer,
       default: 60_000,

@@ -2,6 +2,11 @@ defmodule Bloom.Config.Validation do
   @moduledoc "The options of what a node and a release must fulfil, a part of the schema of `Bloom.Config`."
 
   @schema [
+    min_otp_version: [
+      type: {:custom, Bloom.Release.OTPVersion, :version?, "a version of OTP such as \"25.0\""},
+      default: "25.0",
+      doc: "With which version of Erlang/OTP a release must have been built at least."
+    ],
     required_applications: [
       type: {:list, :atom},
       default: [],

@@ -10,7 +10,7 @@ defmodule Bloom.Deployment.Rehearse do
 
   require Logger
 
-  alias Bloom.{AppEnv, Config, Error, Plan, Relup, Supervision, TargetVM}
+  alias Bloom.{AppEnv, Config, Error, Plan, Relup, Supervision, TargetVM, Validator}
   alias Bloom.ErrorInterpreter.Words
 
   @type rehearsed :: %{env: AppEnv.env(), children: [map()]}
@@ -49,24 +49,7 @@ defmodule Bloom.Deployment.Rehearse do
   defp boot_question(plan), do: %{config: true, problems: true, load: loadable(plan)}
 
   defp check_boot(plan, target) do
-    with :ok <- check_problems(plan, target), do: check_loaded(plan, target)
-  end
-
-  # A target with a Bloom that does not know the question has nothing to say.
-  defp check_problems(plan, target) do
-    case Map.get(target, :problems, []) do
-      [] ->
-        :ok
-
-      problems ->
-        {:error,
-         Error.new(
-           :invalid_config,
-           "the configuration of release #{plan.target} is refused: #{Enum.join(problems, "; ")}",
-           details: %{problems: problems},
-           suggestions: ["correct it and build the release again; the running release is untouched"]
-         )}
-    end
+    with :ok <- Validator.Target.check(plan.target, target), do: check_loaded(plan, target)
   end
 
   # One after the other: two VMs that boot at once take a small machine's cores from those who serve.

@@ -16,8 +16,8 @@ defmodule Mix.Tasks.Bloom.Config do
 
   ## Options
 
-    * `--json` - one JSON object for machines: `options`, each with `option`, `value`, `source` (`default`, `file` or
-      `environment`), `file`, `line` and `problem`, and `unread`, the files that could not be read
+    * `--json` - one JSON object, as of `bin/bloom`. Its `data` has `options`, each with `option`, `value`, `source`
+      (`default`, `file` or `environment`), `file`, `line` and `problem`, and `unread`, the files that could not be read
 
   ## Exit codes
 
@@ -30,31 +30,29 @@ defmodule Mix.Tasks.Bloom.Config do
 
   use Mix.Task
 
+  alias Bloom.CLI.Output
   alias Bloom.Config.{Effective, Files, Table}
-  alias Bloom.{JSON, MixTask}
+  alias Bloom.MixTask
 
   @task "bloom.config"
 
   @impl true
   def run(args) do
-    if MixTask.help?(args), do: MixTask.help(@task), else: args |> parse() |> show()
+    if MixTask.help?(args) do
+      MixTask.help(@task)
+    else
+      json = parse(args)
+      compile(json)
+      args |> MixTask.output() |> Output.result("config", judge()) |> MixTask.finish()
+    end
   end
 
   defp parse(args) do
     case OptionParser.parse(args, strict: [json: :boolean]) do
-      {opts, [], []} -> opts
+      {opts, [], []} -> opts[:json]
       {_opts, [argument | _], []} -> MixTask.usage(@task, "expected no argument, got #{argument}")
       {_opts, _arguments, [{option, _value} | _]} -> MixTask.usage(@task, "#{option} is not an option")
     end
-  end
-
-  defp show(opts) do
-    compile(opts[:json])
-    files = Files.read(Mix.Project.config()[:config_path], Mix.env(), Mix.target())
-    entries = Effective.entries(files, Application.get_all_env(:bloom))
-
-    if opts[:json], do: json(entries, files), else: text(entries, files)
-    if Enum.any?(entries, & &1.problem), do: exit({:shutdown, 4})
   end
 
   # A runtime.exs may call the project's own code. What the compiler says is not for who reads JSON.
@@ -65,14 +63,14 @@ defmodule Mix.Tasks.Bloom.Config do
     Mix.shell(shell)
   end
 
-  defp text(entries, files) do
-    entries |> Table.lines() |> Enum.each(&Mix.shell().info/1)
-    for {file, why} <- files.unread, do: Mix.shell().error("#{file} could not be read here: #{why}")
-    for %{problem: problem} when problem != nil <- entries, do: Mix.shell().error(problem)
-  end
-
-  defp json(entries, files) do
+  defp judge do
+    files = Files.read(Mix.Project.config()[:config_path], Mix.env(), Mix.target())
+    entries = Effective.entries(files, Application.get_all_env(:bloom))
+    problems = for %{problem: problem} when problem != nil <- entries, do: {:red, problem}
     unread = for {file, why} <- files.unread, do: %{file: file, reason: why}
-    Mix.shell().info(JSON.encode(%{options: Table.plain(entries), unread: unread}))
+    data = %{options: Table.plain(entries), unread: unread}
+    notes = for %{file: file, reason: why} <- unread, do: {:yellow, "#{file} could not be read here: #{why}"}
+
+    {if(problems == [], do: :done, else: :unmet), data, Table.lines(entries) ++ notes ++ problems}
   end
 end

@@ -29,7 +29,9 @@ defmodule Bloom.Plan.ArchivesTest do
 
   test "the way back is planned as well", %{tmp_dir: dir} do
     {old, new} = archives(dir, @plain, [{"garden_new", "new() -> ok."}])
-    assert {:ok, %Plan{decision: :hot, running: "1.1.0", target: "1.0.0"}} = Archives.make(new, old)
+
+    assert {:ok, %Plan{decision: :hot, running: "1.1.0", target: "1.0.0", warnings: [%{code: "downgrade"}]}} =
+             Archives.make(new, old)
   end
 
   test "a hand-written appup is tried out", %{tmp_dir: dir} do

@@ -4,16 +4,17 @@ defmodule Bloom.Deployment.Steps.Plan do
   use Bloom.Deployment.Step
 
   alias Bloom.Deployment.Context
-  alias Bloom.{Error, Metadata, Plan, ReleaseHandler}
+  alias Bloom.{Error, Metadata, Plan, Validator}
 
   @impl true
   def name, do: :plan
 
   @impl true
   def run(%Context{root: root, version: version} = context) do
-    with :ok <- installed(context),
+    with :ok <- known(context),
          {:ok, plan} <- Plan.make(root, version),
          :ok <- usable(plan),
+         :ok <- affordable(context, plan),
          :ok <- Metadata.update_deployment(context.id, %{plan: Plan.to_map(plan)}) do
       {:ok, %{context | plan: plan}}
     end
@@ -21,20 +22,17 @@ defmodule Bloom.Deployment.Steps.Plan do
 
   # An installation plans before it registers: the plan reads a release's terms without making atoms of what turns
   # out not to be usable.
-  defp installed(%{operation: :install}), do: :ok
+  defp known(%{operation: :install, root: root, version: version}), do: Validator.validate_otp(root, version)
 
-  defp installed(%{root: root, version: version}) do
-    cond do
-      version == root.running ->
-        {:error, Error.new(:already_running, "release #{version} is running already")}
+  # It ran before.
+  defp known(%{operation: :rollback, root: root, version: version}), do: Validator.validate_installed(root, version)
 
-      Enum.any?(ReleaseHandler.releases(), &(&1.version == version)) ->
-        :ok
-
-      true ->
-        {:error, Error.release_not_found(version)}
-    end
+  defp known(%{root: root, version: version}) do
+    with :ok <- Validator.validate_installed(root, version), do: Validator.validate_otp(root, version)
   end
+
+  defp affordable(%{operation: :install}, _plan), do: :ok
+  defp affordable(%{operation: operation, opts: opts}, plan), do: Validator.validate_plan(operation, plan, opts)
 
   defp usable(%Plan{decision: :refuse} = plan) do
     {:error, Error.new(:refused, "release #{plan.target} cannot be used: #{Plan.explain(plan)}")}

@@ -3,25 +3,29 @@ defmodule Bloom.Deployment.Steps.Unchecked do
 
   use Bloom.Deployment.Step
 
-  alias Bloom.{Config, ErrorInterpreter, ReleaseHandler}
+  alias Bloom.{Config, ErrorInterpreter, ReleaseHandler, Validator}
 
   @impl true
   def name, do: :unchecked
 
   @impl true
-  def run(%{operation: :install, root: root, version: version} = context) do
-    with {:ok, _vsn} <- handler(:unpack_release, "#{Config.get(:app_name) || root.name}-#{version}"), do: {:ok, context}
-  end
-
-  def run(%{operation: :remove, version: version} = context) do
-    with :ok <- handler(:set_removed, version), do: {:ok, context}
-  end
-
-  def run(%{version: version} = context) do
-    with {:ok, _from, _descr} <- handler(:check_install_release, version),
-         {:ok, _from, _descr} <- handler(:install_release, version),
-         :ok <- handler(:make_permanent, version) do
+  def run(%{operation: operation, root: root, version: version} = context) do
+    with :ok <- Validator.validate_without_files(operation, root, version),
+         :ok <- handle(operation, root, version) do
       {:ok, context}
+    end
+  end
+
+  defp handle(:install, root, version) do
+    with {:ok, _vsn} <- handler(:unpack_release, "#{Config.get(:app_name) || root.name}-#{version}"), do: :ok
+  end
+
+  defp handle(:remove, _root, version), do: handler(:set_removed, version)
+
+  defp handle(_switch, _root, version) do
+    with {:ok, _from, _descr} <- handler(:check_install_release, version),
+         {:ok, _from, _descr} <- handler(:install_release, version) do
+      handler(:make_permanent, version)
     end
   end
 

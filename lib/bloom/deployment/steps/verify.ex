@@ -3,28 +3,19 @@ defmodule Bloom.Deployment.Steps.Verify do
 
   use Bloom.Deployment.Step
 
-  alias Bloom.{Error, LifecycleManager, Root}
+  alias Bloom.{LifecycleManager, Validator}
+  alias Bloom.Validator.Resources
 
   @impl true
   def name, do: :verify
 
   @impl true
   def run(%{root: root, version: version} = context) do
-    archive = Root.archive(root, version)
-
-    cond do
-      version == root.running ->
-        {:error, Error.new(:already_running, "release #{version} is running already")}
-
-      File.regular?(archive) ->
-        LifecycleManager.auto_cleanup(root)
-        {:ok, context}
-
-      true ->
-        {:error,
-         Error.new(:archive_not_found, "there is no archive #{archive}",
-           suggestions: ["copy #{Path.basename(archive)} from the build machine to #{Path.dirname(archive)}"]
-         )}
+    with :ok <- Validator.validate_archive(root, version),
+         # Makes room first.
+         LifecycleManager.auto_cleanup(root),
+         :ok <- Resources.disk(root, version, context.watch) do
+      {:ok, context}
     end
   end
 end

@@ -12,6 +12,9 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Archives do
       archive_not_found:
         {"there is no archive …", "The archive is not where Bloom looks for it.",
          "Copy `NAME-VERSION.tar.gz` from the build machine to `releases_dir`, under the name Mix gave it."},
+      archive_unreadable:
+        {"the archive … cannot be read by the user that the node runs as",
+         "The archive is there, and belongs to somebody else.", "Give it to the node's user, or `chmod a+r` it."},
       damaged:
         {"the archive is damaged or incomplete (…): copy it again",
          "The gzip or tar data does not add up; a copy that was cut short, most likely.", @again},

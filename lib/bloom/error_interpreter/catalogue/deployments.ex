@@ -54,6 +54,22 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Deployments do
         {"the configuration of release … is refused: …",
          "The release's own Bloom would not start with the release's configuration.",
          "Correct it and build the release again; the running release is untouched."},
+      required_application_missing:
+        {"release … does not contain …, which its required_applications name",
+         "The release's own configuration requires an application that nobody packed, so its checks would never pass.",
+         "Add the application to the release, or take it out of `required_applications`."},
+      application_not_running:
+        {["application … does not run", "applications … do not run"],
+         "One of `required_applications` has stopped, and a hot switch would not start it.",
+         "Start it, take it out of `required_applications`, or switch with `mode: :restart`."},
+      too_many_processes:
+        {"there are … processes of … that the VM allows, limit …",
+         "The VM is near its limit of processes, and a switch needs some.",
+         "Let some of them end, raise `max_process_ratio`, or start the VM with a higher `+P`."},
+      insufficient_memory:
+        {"Insufficient memory for the VM beside the node. Required: …MB, Available: …MB",
+         "A switch is rehearsed in a small VM beside the node, and the machine or container has no room for it.",
+         "Give it more memory, or lower `rehearsal_memory_mb`."},
       target_vm_failed:
         {"a VM with the code and configuration of release … …",
          "The rehearsal boots the release beside the node, and there it ended. What it printed is in the message.",

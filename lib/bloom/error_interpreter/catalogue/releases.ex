@@ -14,6 +14,10 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Releases do
          "Start the node from a release made by `mix release`."},
       already_running:
         {"release … is running already", "There is nothing to install or switch to.", "Give a new build a new version."},
+      other_release:
+        {"version … is one of the release …, and … runs here",
+         "Two releases share a root, and only versions of the one that runs can be switched to.",
+         "Build the release that runs in that version and install its archive."},
       already_installed:
         {"release … is installed already", "The version is registered.", "Switch to it, or remove it first."},
       bad_status: {"the release is …, not running", "Only what runs can be made permanent.", "Switch to it first."},
