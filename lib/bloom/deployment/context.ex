@@ -85,6 +85,15 @@ defmodule Bloom.Deployment.Context do
     with :ok <- Metadata.update_deployment(context.id, %{facts: context.facts}), do: {:ok, context}
   end
 
+  @doc "With the facts that a step has kept before it failed. Where the journal cannot be read, there are none."
+  @spec recall(t()) :: t()
+  def recall(%__MODULE__{} = context) do
+    case Metadata.get_deployment(context.id) do
+      {:ok, %{facts: facts}} -> put_facts(context, facts)
+      {:error, _unreadable} -> context
+    end
+  end
+
   @doc "Adds something that whoever reads the history has to know, whatever comes of the deployment."
   @spec note(t(), String.t()) :: t()
   def note(%__MODULE__{facts: facts} = context, text), do: put_facts(context, %{notes: notes(facts) ++ [text]})

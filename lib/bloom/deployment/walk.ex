@@ -59,6 +59,7 @@ defmodule Bloom.Deployment.Walk do
           hand_over(step, context, done, entry)
 
         {:error, error, context} ->
+          context = Context.recall(context)
           journal(Metadata.finish_step(entry, {:error, error.message}, context.facts))
           if decided?(context, done), do: stay(context, error), else: back([step | done], context, error)
       end

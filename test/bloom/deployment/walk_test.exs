@@ -192,4 +192,17 @@ defmodule Bloom.Deployment.WalkTest do
     {:ok, [deployment | _]} = Metadata.get_deployment_history()
     assert deployment.facts == %{kept: 1}
   end
+
+  test "facts that a step keeps before it fails or crashes stay, and its undoing knows them", %{context: context} do
+    test = self()
+
+    for how <- [fn -> failure() end, fn -> raise "boom" end, fn -> throw(:boom) end] do
+      keep = fn context -> {Context.keep_facts(context, %{kept: 1}), how.()} |> elem(1) end
+      undo = fn context -> send(test, {:knows, context.facts}) && :ok end
+      {{:error, _error}, _log} = walk(context, [{{:second, :run}, keep}, {{:second, :undo}, undo}])
+      assert_received {:knows, %{kept: 1}}
+      {:ok, [deployment | _]} = Metadata.get_deployment_history()
+      assert deployment.facts == %{kept: 1}
+    end
+  end
 end
