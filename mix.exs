@@ -22,6 +22,7 @@ defmodule Bloom.MixProject do
     Recipes: ~w(
       building-in-ci
       databases
+      hooks
       testing-upgrades
     ),
     Reference: ~w(
@@ -55,6 +56,7 @@ defmodule Bloom.MixProject do
       Bloom.UpgradeCase.Probe
     ],
     Extending: [
+      Bloom.Hook,
       Bloom.ReleaseHandler,
       Bloom.DatabaseBackup.Backend,
       Bloom.MigrationTracker.Migrator

@@ -17,6 +17,7 @@ defmodule Bloom.Config do
     Config.Health,
     Config.Safety,
     Config.Deployment,
+    Config.Hooks,
     Config.Lifecycle,
     Config.Errors,
     Config.Database

@@ -15,7 +15,8 @@ defmodule Bloom.Deployment do
   alias Bloom.{Audit, Error, ErrorLog, Native, Root}
 
   # Stages that come to their end in any case.
-  @not_cancellable [:commit, :revert, :undo, :remove, :recover, :restarting, :cleanup, :migrate, :roll_back_migrations]
+  @not_cancellable [:commit, :revert, :after_hooks, :undo, :failure_hooks, :remove, :recover, :restarting] ++
+                     [:cleanup, :migrate, :roll_back_migrations]
 
   # A walk that cannot be settled is left for the next start of the node.
   @attempts 3
@@ -86,6 +87,10 @@ defmodule Bloom.Deployment do
   @spec await_settled() :: :ok
   def await_settled, do: GenServer.call(__MODULE__, :await_settled, :infinity)
 
+  @doc "Tells that it is settled so far that the start of the node need not wait for the rest."
+  @spec settled() :: :ok
+  def settled, do: GenServer.cast(__MODULE__, :settled)
+
   @doc "Waits until no deployment is in progress."
   @spec await_end() :: :ok
   def await_end, do: GenServer.call(__MODULE__, :await_end, :infinity)
@@ -140,7 +145,7 @@ defmodule Bloom.Deployment do
   def handle_call(:await_end, _from, %{ref: nil} = state), do: {:reply, :ok, state}
 
   def handle_call(await, from, state) when await in [:await_settled, :await_end] do
-    {:noreply, %{state | waiters: [from | state.waiters]}}
+    {:noreply, %{state | waiters: [{await, from} | state.waiters]}}
   end
 
   def handle_call(:cancel, _from, %{ref: nil} = state) do
@@ -161,6 +166,12 @@ defmodule Bloom.Deployment do
 
   @impl true
   def handle_cast({:answer, result}, state), do: {:noreply, answer_caller(state, result)}
+
+  def handle_cast(:settled, state) do
+    {settled, waiters} = Enum.split_with(state.waiters, &match?({:await_settled, _from}, &1))
+    for {_await, from} <- settled, do: GenServer.reply(from, :ok)
+    {:noreply, %{state | waiters: waiters, recovering: false}}
+  end
 
   @impl true
   def handle_info({:bloom_progress, _ref, done, total}, state) do
@@ -192,7 +203,7 @@ defmodule Bloom.Deployment do
   defp ended(state, result) do
     Status.clear()
     for canceller <- state.cancellers, do: GenServer.reply(canceller, cancelled(result))
-    for waiter <- state.waiters, do: GenServer.reply(waiter, :ok)
+    for {_await, from} <- state.waiters, do: GenServer.reply(from, :ok)
     answer_caller(%{state | ref: nil, cancellers: [], waiters: [], recovering: false}, result)
   end
 

@@ -10,25 +10,14 @@ defmodule Bloom.Deployment.Context do
   alias Bloom.Deployment.Rehearse
 
   @enforce_keys [:operation, :version, :root]
-  defstruct [
-    :id,
-    :operation,
-    :version,
-    :root,
-    :plan,
-    :rehearsed,
-    :before,
-    :span,
-    opts: [],
-    facts: %{},
-    repos: [],
-    watch: %{}
-  ]
+  defstruct [:id, :operation, :version, :root, :plan, :rehearsed, :before, :span, :failure, :late] ++
+              [opts: [], facts: %{}, repos: [], watch: %{}]
 
   @typedoc """
   `root.running` is the version that ran when the deployment began, `version` the one that it is about. `opts` are
   the caller's, `repos` the databases that it may migrate (with secrets, so never in `facts`), `watch` is what long work
-  passes on to `Bloom.Native`, `span` what `Bloom.Telemetry` has of the walk.
+  passes on to `Bloom.Native`, `span` what `Bloom.Telemetry` has of the walk. `failure` is what
+  came of a deployment that is undone, `late` what failed when it could not be undone any more.
   """
   @type t :: %__MODULE__{
           id: pos_integer() | nil,
@@ -39,6 +28,8 @@ defmodule Bloom.Deployment.Context do
           rehearsed: Rehearse.rehearsed() | nil,
           before: Bloom.AppEnv.snapshot() | nil,
           span: Bloom.Telemetry.span() | nil,
+          failure: %{outcome: atom(), reason: String.t()} | nil,
+          late: Bloom.Error.t() | nil,
           opts: keyword(),
           facts: map(),
           repos: [Bloom.MigrationTracker.repo_info()],
@@ -96,7 +87,8 @@ defmodule Bloom.Deployment.Context do
 
   @doc "Adds something that whoever reads the history has to know, whatever comes of the deployment."
   @spec note(t(), String.t()) :: t()
-  def note(%__MODULE__{facts: facts} = context, text), do: put_facts(context, %{notes: notes(facts) ++ [text]})
+  def note(%__MODULE__{facts: facts} = context, text),
+    do: put_facts(context, %{notes: Enum.uniq(notes(facts) ++ [text])})
 
   @doc "The notes of a deployment as one text, or `nil`."
   @spec notes_text(t()) :: String.t() | nil

@@ -2,16 +2,18 @@ defmodule Bloom.Deployment.Steps do
   @moduledoc "Which steps a deployment has, in order: the one place where a step is added."
 
   alias Bloom.Config
-  alias Bloom.Deployment.Steps.{Backup, Commit, Migrate, Plan, Probation, Register, Rehearse, Remove, Revert, Stage}
-  alias Bloom.Deployment.Steps.{Survey, Switch, Unchecked, Verify}
+  alias Bloom.Deployment.Steps.{AfterHooks, Backup, BeforeHooks, Commit, Migrate, Plan, Probation, Register, Rehearse}
+  alias Bloom.Deployment.Steps.{Remove, Revert, Stage, Survey, Switch, Unchecked, Verify}
 
   @install [Verify, Stage, Plan, Register]
-  @switch [Plan, Rehearse, Survey, Backup, Migrate, Switch, Probation, Commit, Revert]
+  @switch [Plan, Rehearse, Survey, BeforeHooks, Backup, Migrate, Switch, Probation, Commit, Revert, AfterHooks]
+  # Where there are no files.
+  @unchecked [BeforeHooks, Unchecked, AfterHooks]
 
   @doc "The steps of an operation."
   @spec of(Bloom.Deployment.operation()) :: [module()]
   def of(operation) do
-    if Config.get(:skip_file_checks), do: [Unchecked], else: steps(operation)
+    if Config.get(:skip_file_checks), do: @unchecked, else: steps(operation)
   end
 
   defp steps(:install), do: @install
@@ -22,7 +24,7 @@ defmodule Bloom.Deployment.Steps do
   @spec decisive(Bloom.Deployment.operation()) :: module()
   def decisive(operation) do
     steps = of(operation)
-    if Commit in steps, do: Commit, else: List.last(steps)
+    Enum.find([Commit, Unchecked], List.last(steps), &(&1 in steps))
   end
 
   @doc "The outcome of a deployment that went through."

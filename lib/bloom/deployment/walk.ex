@@ -10,7 +10,7 @@ defmodule Bloom.Deployment.Walk do
   require Logger
 
   alias Bloom.{Config, Error, ErrorLog, LifecycleManager, Metadata}
-  alias Bloom.Deployment.{Context, Report, Status, Steps}
+  alias Bloom.Deployment.{Context, Failure, Report, Status, Steps}
 
   @type result :: :ok | :handover | {:ok, :restarting} | {:error, Error.t()}
 
@@ -34,10 +34,7 @@ defmodule Bloom.Deployment.Walk do
 
   @doc "Goes on with `steps`, after `done` (latest first) have been done."
   @spec forward([module()], Context.t(), [module()]) :: result()
-  def forward([], context, _done) do
-    ended(context, Context.notes_text(context))
-    :ok
-  end
+  def forward([], context, _done), do: ended(context)
 
   def forward([step | rest], context, done) do
     if step.needed?(context), do: walk(step, rest, context, done), else: forward(rest, context, done)
@@ -46,7 +43,7 @@ defmodule Bloom.Deployment.Walk do
   defp walk(step, rest, context, done) do
     Status.stage(step.name())
 
-    with :ok <- not_cancelled(),
+    with :ok <- not_cancelled(context, done),
          {:ok, entry} <- Metadata.start_step(context.id, step.name(), :run) do
       case Report.step(step, :run, context) do
         {:ok, context} ->
@@ -61,10 +58,10 @@ defmodule Bloom.Deployment.Walk do
         {:error, error, context} ->
           context = Context.recall(context)
           journal(Metadata.finish_step(entry, {:error, error.message}, context.facts))
-          if decided?(context, done), do: stay(context, error), else: back([step | done], context, error)
+          if decided?(context, done), do: go_on(rest, context, done, error), else: back([step | done], context, error)
       end
     else
-      {:error, error} -> if decided?(context, done), do: stay(context, error), else: back(done, context, error)
+      {:error, error} -> if decided?(context, done), do: ended(late(context, error)), else: back(done, context, error)
     end
   end
 
@@ -84,19 +81,23 @@ defmodule Bloom.Deployment.Walk do
 
   defp decided?(context, done), do: Steps.decisive(context.operation) in done
 
-  defp stay(context, error) do
+  # The release is what it is to be: what fails now is told, and does not keep the steps after it from being done.
+  defp go_on(rest, context, done, error), do: forward(rest, late(context, error), done)
+
+  defp late(context, error) do
     ErrorLog.write(:error, "#{context.operation} of release #{context.version} is not complete", error)
-    ended(context, Enum.join([error.message | List.wrap(Context.notes_text(context))], "; "))
-    {:error, error}
+    %{context | late: context.late || error}
   end
 
-  defp ended(context, reason) do
+  defp ended(%Context{late: late} = context) do
     outcome = Steps.outcome(context.operation)
-    finish(context, outcome, reason)
+    finish(context, outcome, if(late, do: Failure.noted(late, context).message, else: Context.notes_text(context)))
     Logger.info("Bloom: #{context.operation} of release #{context.version} ended: #{outcome}")
     # Only now does the history know what a rollback goes back to.
     if outcome == :committed and not Config.get(:skip_file_checks),
       do: LifecycleManager.auto_cleanup(%{context.root | running: context.version})
+
+    if late, do: {:error, late}, else: :ok
   end
 
   defp hand_over(step, context, done, entry) do
@@ -126,19 +127,44 @@ defmodule Bloom.Deployment.Walk do
       {:ok, undone, context} ->
         # What ended the VM took the switch back with it.
         switched = if error.code == :interrupted, do: steps, else: undone
-        error = error |> told(Steps.Switch in switched, context) |> noted(context)
-        finish(context, outcome(error), error.message)
-        {:error, error}
+        give_up(context, Failure.told(error, Steps.Switch in switched, context))
 
       :restarting ->
         restarting(context)
 
       {:error, undo_error} ->
-        error = not_undone(error, undo_error, context)
-        finish(context, :failed, error.message)
-        alert(error, context)
-        {:error, error}
+        error = Failure.not_undone(error, undo_error, context)
+        Failure.alert(error, context)
+        give_up(context, error)
     end
+  end
+
+  # Until its end is written down, whoever comes next does this again.
+  defp give_up(context, error) do
+    outcome = Failure.outcome(error)
+    context = failure_hooks(%{context | failure: %{outcome: outcome, reason: Failure.noted(error, context).message}})
+    error = Failure.noted(error, context)
+    finish(context, outcome, error.message)
+    {:error, error}
+  end
+
+  defp failure_hooks(context) do
+    step = Steps.FailureHooks
+    if step.needed?(context), do: run_failure_hooks(step, context), else: context
+  end
+
+  defp run_failure_hooks(step, context) do
+    Status.stage(step.name())
+    entry = Metadata.start_step(context.id, step.name(), :run)
+
+    {result, context} =
+      case Report.step(step, :run, context) do
+        {:ok, context} -> {:ok, context}
+        {:error, error, context} -> {{:error, error.message}, context}
+      end
+
+    with {:ok, entry} <- entry, do: journal(Metadata.finish_step(entry, result, context.facts))
+    context
   end
 
   defp undo([], context, undone), do: {:ok, undone, context}
@@ -169,43 +195,10 @@ defmodule Bloom.Deployment.Walk do
     result
   end
 
-  defp not_cancelled do
-    if Status.cancelled?(), do: {:error, Error.new(:cancelled, "cancelled; nothing was changed")}, else: :ok
-  end
-
-  defp told(%Error{code: :cancelled} = error, true, context) do
-    %{error | message: "cancelled: release #{context.version} was taken back, #{context.root.running} runs"}
-  end
-
-  defp told(error, true, context) do
-    Error.new(
-      :taken_back,
-      "release #{context.version} was taken back, #{context.root.running} runs: #{error.message}",
-      details: error.details,
-      suggestions: ["fix the release and install it again"]
-    )
-  end
-
-  defp told(error, false, _context), do: error
-
-  defp noted(error, context) do
-    case Context.notes_text(context) do
-      nil -> error
-      text -> %{error | message: "#{error.message}; #{text}"}
-    end
-  end
-
-  defp outcome(%Error{code: :cancelled}), do: :cancelled
-  defp outcome(%Error{code: :taken_back}), do: :taken_back
-  defp outcome(_error), do: :failed
-
-  defp not_undone(error, undo_error, context) do
-    Error.new(
-      :take_back_failed,
-      "#{context.operation} of release #{context.version} failed (#{error.message}) and could not be undone: " <>
-        undo_error.message,
-      suggestions: undo_error.suggestions ++ ["restart the node: #{context.root.running} is still permanent and boots"]
-    )
+  defp not_cancelled(context, done) do
+    if Status.cancelled?() and not decided?(context, done),
+      do: {:error, Error.new(:cancelled, "cancelled; nothing was changed")},
+      else: :ok
   end
 
   defp finish(context, outcome, reason) do
@@ -216,22 +209,4 @@ defmodule Bloom.Deployment.Walk do
   # What could not be written is settled from the node itself when Bloom starts, or before the next deployment.
   defp journal(:ok), do: :ok
   defp journal({:error, error}), do: ErrorLog.write(:error, "the journal could not be written", error)
-
-  defp alert(error, context) do
-    ErrorLog.write(:critical, "a release could not be taken back", error)
-
-    case Config.get(:rollback_failure_callback) do
-      nil -> :ok
-      callback -> spawn(fn -> call(callback, Map.take(error, [:code, :message]), context) end)
-    end
-  end
-
-  defp call({module, function, arguments}, failure, context),
-    do: apply(module, function, [details(failure, context) | arguments])
-
-  defp call(callback, failure, context), do: callback.(details(failure, context))
-
-  defp details(failure, context) do
-    Map.merge(failure, %{operation: context.operation, version: context.version, running: context.root.running})
-  end
 end

@@ -16,9 +16,12 @@ defmodule Bloom.Telemetry.EventsTest do
     on_exit(fn -> Telemetry.unsubscribe() end)
   end
 
-  # Everything that there is to be told of: done, crashed and taken back, killed, asked, watched.
+  # Everything that there is to be told of: done, with a hook, crashed and taken back, killed, asked, watched.
   defp everything_happens do
     :ok = Deployment.run(:install, "1.1.0")
+    Application.put_env(:bloom, :hooks, after: [{__MODULE__, :hook, []}])
+    on_exit(fn -> Application.delete_env(:bloom, :hooks) end)
+    :ok = Deployment.run(:switch, "1.1.0")
     ToldHandler.tell(fn -> raise "boom" end)
     {:error, _crashed} = Deployment.run(:install, "1.2.0")
     ToldHandler.tell(fn -> Process.exit(self(), :kill) end)
@@ -29,6 +32,8 @@ defmodule Bloom.Telemetry.EventsTest do
     SafetyMonitor.stop()
     [reading | received()]
   end
+
+  def hook(_info), do: :ok
 
   defp received do
     receive do

@@ -12,6 +12,8 @@ defmodule Bloom.Test.Faults.Scenario do
     * `probation` - a hot switch, and a rollback while it is on probation;
     * `restart-up`, `restart-down` - the same two ways by a trial boot;
     * `restart-unhealthy` - a trial boot of a release whose health check fails, which goes back by itself;
+    * `hooks`, `hooks-unhealthy`, `restart-hooks` - a hot switch with hooks around it, and the same to an unhealthy release,
+      hot and by a trial boot;
     * `migrate`, `migrate-down` - a hot switch to a release with migrations, and the rollback, which takes them back;
     * `migrate-unhealthy`, `restart-migrate` - a hot switch to, and a trial boot of, an unhealthy release with migrations.
   """
@@ -43,7 +45,7 @@ defmodule Bloom.Test.Faults.Scenario do
 
   @doc "All scenarios."
   @spec all() :: [t()]
-  def all, do: plain() ++ with_database()
+  def all, do: plain() ++ with_hooks() ++ with_database()
 
   defp plain do
     [
@@ -125,6 +127,12 @@ defmodule Bloom.Test.Faults.Scenario do
     ]
   end
 
+  defp with_hooks do
+    for {name, of} <- [{"hooks", "up"}, {"hooks-unhealthy", "unhealthy"}, {"restart-hooks", "restart-unhealthy"}] do
+      %{Enum.find(plain(), &(&1.name == of)) | name: name}
+    end
+  end
+
   defp with_database do
     common = %__MODULE__{
       name: "",
@@ -165,6 +173,10 @@ defmodule Bloom.Test.Faults.Scenario do
   @spec database?(t()) :: boolean()
   def database?(%__MODULE__{first: first}), do: first == "2.0.0-db"
 
+  @doc "The file in which the hooks of a root write what they are called for, if the scenario has any."
+  @spec hooks_file(t(), Path.t()) :: Path.t() | nil
+  def hooks_file(%__MODULE__{name: name}, root), do: if(name =~ "hooks", do: Path.join(root, "hooks"))
+
   @doc "What may run while a disk is full, when a trial cannot be ended in order: also the release on trial."
   @spec on_full_disk(t()) :: [String.t()]
   def on_full_disk(%__MODULE__{} = scenario) do
@@ -197,7 +209,8 @@ defmodule Bloom.Test.Faults.Scenario do
   def env(%__MODULE__{} = scenario, root, probation_ms \\ 100) do
     database = if database?(scenario), do: DatabaseRelease.env(Site.database(root)), else: []
     probation = {"GARDEN_PROBATION_MS", Integer.to_string(probation_ms)}
-    [probation, {"GARDEN_RESTARTED_BY", "the matrix of faults"} | database]
+    hooks = for file <- List.wrap(hooks_file(scenario, root)), do: {"GARDEN_HOOKS", file}
+    [probation, {"GARDEN_RESTARTED_BY", "the matrix of faults"}] ++ hooks ++ database
   end
 
   @doc "Prepares the root of a scenario: deployed, started, led to where the operation starts, and stopped in order."

@@ -20,6 +20,7 @@ defmodule Bloom.Test.Faults.Verdict do
       :ok ->
         serving(node, site, versions) ++
           schema(node) ++
+          hooks(node) ++
           agree(states(node)) ++ journal(node) ++ launcher(node, site) ++ files(node, site) ++ leftovers(node.root)
 
       {:busy, what} ->
@@ -90,6 +91,18 @@ defmodule Bloom.Test.Faults.Verdict do
 
   defp expected(running, versions) do
     if running in versions, do: [], else: ["it runs #{running}, not #{Enum.join(versions, " or ")}"]
+  end
+
+  # What a hook before a switch has paused, one after it or after its failure has resumed.
+  defp hooks(node) do
+    case File.read(Path.join(node.root, "hooks")) do
+      {:ok, called} ->
+        last = called |> String.split("\n", trim: true) |> List.last("")
+        if last =~ ~r/^before/, do: ["no hook was called after #{inspect(last)}"], else: []
+
+      {:error, :enoent} ->
+        []
+    end
   end
 
   # Everybody who is asked which release this is.

@@ -11,8 +11,8 @@ defmodule Bloom.Deployment.Steps.Probation do
   require Logger
 
   alias Bloom.{Config, Deployment, Error, Plan, SafetyMonitor, TrialBoot, Watchdog}
+  alias Bloom.Deployment.{Boot, Context, OldCode, Proof, Status}
   alias Bloom.ErrorInterpreter.Words
-  alias Bloom.Deployment.{Context, OldCode, Proof, Status}
 
   # Between two attempts to reach a monitor that is being started again.
   @pause_ms 100
@@ -23,7 +23,8 @@ defmodule Bloom.Deployment.Steps.Probation do
   @impl true
   def run(%Context{} = context) do
     probation_ms = Config.get(:probation_ms)
-    :ok = started()
+    # A trial begins while the applications are still starting.
+    :ok = Boot.await_started()
     # From here on every error counts, those that the checks provoke too.
     monitor = if probation_ms > 0, do: start_monitor(context)
     Watchdog.start()
@@ -38,14 +39,6 @@ defmodule Bloom.Deployment.Steps.Probation do
     after
       SafetyMonitor.stop()
       Watchdog.stop()
-    end
-  end
-
-  # A trial begins while the applications are still starting; what hangs there is ended by the boot guard.
-  defp started do
-    case :init.notify_when_started(self()) do
-      :started -> :ok
-      :ok -> receive(do: ({:init, :started} -> :ok))
     end
   end
 

@@ -93,6 +93,10 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Deployments do
       step_crashed:
         {"… crashed: …", "A step raised, exited or threw; what happened is undone. The log has the place.",
          "See the log; report it if the place is Bloom's own."},
+      hook_failed:
+        {"the … hook … failed: …",
+         "Code of the application, named by the option `hooks`, did not do its work before the switch, which was not done.",
+         "See the log for what it did; mend it or take it out of `config :bloom, hooks`."},
       not_proven:
         {["… does not run the code of release …", "the new child … of … did not start"],
          "After the switch a module, a child or a critical health check was not as it should be; it was taken back.",

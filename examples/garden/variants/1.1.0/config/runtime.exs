@@ -7,8 +7,15 @@ config :garden,
   owner: System.get_env("GARDEN_OWNER", "nobody"),
   season: "summer"
 
+hooks =
+  case System.get_env("GARDEN_HOOKS") do
+    nil -> []
+    file -> for kind <- [:before, :after, :failure], do: {kind, [{Garden.Hooks, :write, [file]}]}
+  end
+
 config :bloom,
   health_checks: [garden: {Garden.Health, :check, []}],
+  hooks: hooks,
   probation_ms: String.to_integer(System.get_env("GARDEN_PROBATION_MS", "300")),
   restarted_by: System.get_env("GARDEN_RESTARTED_BY"),
   response_probes: [look: "http://127.0.0.1:#{port}/health"],

@@ -1,0 +1,93 @@
+defmodule Bloom.Deployment.Hooks do
+  @moduledoc """
+  Runs the hooks of a kind in the course of a deployment.
+
+  Each is in the journal as soon as it has ended, in the facts of the deployment. One that was running when the VM ended is
+  called again where recovery comes to its kind again.
+  """
+
+  require Logger
+
+  alias Bloom.{Config, Error, ErrorLog}
+  alias Bloom.Deployment.{Boot, Context}
+  alias Bloom.Hook.{Entry, Runner}
+
+  @operations [:switch, :rollback]
+
+  @doc "Whether there are any for this deployment, or something that is none and has to be told."
+  @spec any?(Context.t(), Bloom.Hook.kind()) :: boolean()
+  def any?(%Context{operation: operation}, kind), do: operation in @operations and entries(kind) != {:ok, []}
+
+  @doc "Runs them up to the first that fails."
+  @spec run_all(Context.t(), :before) :: {:ok, Context.t()} | {:error, Error.t()}
+  def run_all(context, kind) do
+    case entries(kind) do
+      {:ok, entries} -> Enum.reduce_while(entries, {:ok, context}, &run_next(&1, &2, kind))
+      {:error, problem} -> {:error, Error.new(:hook_failed, problem)}
+    end
+  end
+
+  defp run_next(entry, {:ok, context}, kind) do
+    record = Runner.run(entry, info(context, kind))
+
+    with {:ok, context} <- Context.keep_facts(context, with_record(context, record)), :ok <- record.result do
+      {:cont, {:ok, context}}
+    else
+      {:error, why} when is_binary(why) -> {:halt, {:error, failed(record, why)}}
+      {:error, error} -> {:halt, {:error, error}}
+    end
+  end
+
+  @doc "Runs every one of them, in a node that runs; what fails is noted."
+  @spec run_each(Context.t(), :after | :failure) :: Context.t()
+  def run_each(context, kind) do
+    Boot.await_started()
+
+    case entries(kind) do
+      {:ok, entries} -> Enum.reduce(entries, context, &run_noted(&1, &2, kind))
+      {:error, problem} -> note(context, problem)
+    end
+  end
+
+  defp run_noted(entry, context, kind) do
+    record = Runner.run(entry, info(context, kind))
+    facts = with_record(context, record)
+
+    context =
+      with {:error, error} <- Context.keep_facts(context, facts) do
+        ErrorLog.write(:error, "the journal could not be written", error)
+        {:ok, Context.put_facts(context, facts)}
+      end
+      |> elem(1)
+
+    case record.result do
+      :ok -> context
+      {:error, why} -> note(context, failed(record, why).message)
+    end
+  end
+
+  defp entries(kind) do
+    hooks = Config.get(:hooks)
+    with :ok <- Config.validate(:hooks, hooks), do: {:ok, Entry.of(hooks, kind)}
+  end
+
+  defp info(context, kind) do
+    failure = context.failure || %{outcome: nil, reason: nil}
+    context |> Context.summary() |> Map.put(:kind, kind) |> Map.merge(failure)
+  end
+
+  defp with_record(%{facts: facts}, record), do: %{hooks: Map.get(facts, :hooks, []) ++ [record]}
+
+  defp note(context, text) do
+    Logger.error("Bloom: #{text}")
+    Context.note(context, text)
+  end
+
+  defp failed(%{hook: hook, kind: kind, attempts: attempts}, why) do
+    times = if attempts > 1, do: " (the last of #{attempts} attempts)", else: ""
+
+    Error.new(:hook_failed, "the #{kind} hook #{hook} failed: #{why}#{times}",
+      suggestions: ["see the node's log for what it did, mend it or take it out of config :bloom, hooks"]
+    )
+  end
+end
