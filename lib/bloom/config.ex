@@ -20,6 +20,7 @@ defmodule Bloom.Config do
     Config.Hooks,
     Config.Lifecycle,
     Config.Errors,
+    Config.RPC,
     Config.Database
   ]
 
@@ -76,9 +77,14 @@ defmodule Bloom.Config do
   """
   @spec problems(keyword()) :: [String.t()]
   def problems(env) do
-    for {option, value} <- Enum.sort(env), option not in @not_options, {:error, problem} <- [validate(option, value)] do
-      problem
-    end
+    wrong =
+      for {option, value} <- Enum.sort(env),
+          option not in @not_options,
+          {:error, problem} <- [validate(option, value)] do
+        problem
+      end
+
+    wrong ++ Config.RPC.problems(env)
   end
 
   @doc """

@@ -8,10 +8,17 @@ defmodule Bloom.RPC do
 
   `call/3` is the one door: every operation of `Bloom.RPC.Operations`, with plain data as its answer. The other functions
   are the same under the names of `Bloom.ReleaseManager`, and answer as that does.
+
+  With `require_authentication` each call carries a token as its last argument, see `Bloom.RPC.Token`. `allowed_ips` says
+  where calls may come from. Every call, allowed or not, is in the audit log, see `Bloom.Metadata.get_audit/1`. What that
+  protects and what it does not stands in the guide "Security".
+
+  What is refused has one of these codes: `:unauthorized`, `:token_missing`, `:token_invalid`, `:token_expired`,
+  `:token_replayed`, `:address_not_allowed`, `:rate_limited`; and `:not_started` while Bloom does not run.
   """
 
-  alias Bloom.{Audit, Error}
-  alias Bloom.RPC.{Operations, Plain}
+  alias Bloom.Error
+  alias Bloom.RPC.{Gate, Operations, Plain}
 
   @type token :: binary() | nil
   @type answer :: :ok | {:ok, term()} | {:error, Plain.error()}
@@ -25,7 +32,7 @@ defmodule Bloom.RPC do
   """
   @spec call(Operations.operation(), [term()], token()) :: answer()
   def call(operation, arguments, token \\ nil) do
-    with {:error, error} <- run(operation, arguments, token), do: {:error, Plain.error(error)}
+    with {:error, error} <- Gate.run(operation, arguments, token), do: {:error, Plain.error(error)}
   end
 
   @doc "See `Bloom.ReleaseManager.install_release/1`."
@@ -86,19 +93,10 @@ defmodule Bloom.RPC do
   def cancel(token \\ nil), do: in_words(:cancel, [], token)
 
   defp in_words(operation, arguments, token) do
-    with {:error, error} <- run(operation, arguments, token), do: {:error, Error.to_message(error)}
+    with {:error, error} <- Gate.run(operation, arguments, token), do: {:error, Error.to_message(error)}
   end
 
   defp value(operation, arguments, token) do
     with {:ok, value} <- in_words(operation, arguments, token), do: value
-  end
-
-  # A node that boots has its distribution before its configuration, and its journal would be opened in the wrong place.
-  defp run(operation, arguments, _token) do
-    if Process.whereis(Bloom.Deployment) do
-      self() |> Audit.who() |> Audit.run(operation, arguments, fn -> Operations.run(operation, arguments) end)
-    else
-      {:error, Bloom.Deployment.not_started()}
-    end
   end
 end

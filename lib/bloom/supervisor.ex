@@ -11,6 +11,7 @@ defmodule Bloom.Supervisor do
     Bloom.Deployment.Status.create()
     Bloom.HealthChecker.Registry.create()
     Bloom.Telemetry.Dispatcher.create()
+    Bloom.RPC.Throttle.create()
 
     Supervisor.init([Bloom.Telemetry.Dispatcher, Bloom.SafetyMonitor, Bloom.Deployment],
       strategy: :one_for_one,

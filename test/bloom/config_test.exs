@@ -7,6 +7,7 @@ defmodule Bloom.ConfigTest do
 
   doctest Config
   doctest Config.Type
+  doctest Config.RPC
 
   for {option, good, bad} <- [
         {:app_name, :garden, 1},
@@ -51,6 +52,13 @@ defmodule Bloom.ConfigTest do
         {:disk_space_warning_threshold, 100, 101},
         {:detailed_error_logging, false, nil},
         {:include_error_suggestions, false, 0},
+        {:require_authentication, true, nil},
+        {:shared_secret, "0123456789abcdef", :secret},
+        {:previous_shared_secret, "0123456789abcdef", ~c"secret"},
+        {:allowed_ips, ["127.0.0.1", "fd00::/8", :local], ["localhost"]},
+        {:rpc_clock_skew_s, 1, 0},
+        {:rpc_max_failures, 1, 0},
+        {:rpc_failure_window_s, 1, 0},
         {:database_backup_enabled, false, nil},
         {:database_backup_required, false, "no"},
         {:require_backup_for_migrations, false, 0},

@@ -64,7 +64,8 @@ defmodule Bloom.RPCTest do
 
   test "a call is in the audit log, once" do
     assert :ok = RPC.call(:install, ["1.2.0"])
-    assert {:ok, [%{operation: "install", arguments: ["1.2.0"]}, before]} = Metadata.get_audit(limit: 2)
-    refute match?(%{operation: "install", arguments: ["1.2.0"]}, before)
+    assert {:ok, [entry | before]} = Metadata.get_audit(limit: 2)
+    assert %{operation: "install", arguments: ["1.2.0"], who: "this node", result: ":ok"} = entry
+    refute match?([%{operation: "install", arguments: ["1.2.0"]}], before)
   end
 end

@@ -1,0 +1,160 @@
+defmodule Bloom.RPC.GateTest do
+  # From this node itself; test/integration/rpc_test.exs calls from another one.
+  use ExUnit.Case
+
+  alias Bloom.{Config, Metadata, RPC}
+  alias Bloom.RPC.{Throttle, Token}
+
+  @secret "a secret of enough bytes"
+  @options [:require_authentication, :shared_secret, :previous_shared_secret, :allowed_ips, :rpc_max_failures]
+
+  setup do
+    :ets.delete_all_objects(Throttle)
+
+    on_exit(fn ->
+      :ets.delete_all_objects(Throttle)
+      for option <- @options, do: Application.delete_env(:bloom, option)
+    end)
+  end
+
+  defp configure(options), do: for({option, value} <- options, do: Application.put_env(:bloom, option, value))
+
+  defp token(operation, arguments, secret \\ @secret),
+    do: Token.create(operation, arguments, secret: secret, node: node())
+
+  defp last, do: with({:ok, [entry]} <- Metadata.get_audit(limit: 1), do: entry)
+
+  describe "with authentication" do
+    setup do
+      configure(require_authentication: true, shared_secret: @secret)
+      :ok
+    end
+
+    test "a call needs a token, which is good once" do
+      assert {:error, %{code: :token_missing}} = RPC.call(:status, [])
+      token = token(:status, [])
+      assert {:ok, :idle} = RPC.call(:status, [], token)
+      assert {:error, %{code: :token_replayed}} = RPC.call(:status, [], token)
+      assert {:error, %{code: :token_invalid}} = RPC.call(:status, [], token(:current, []))
+
+      assert {:error, %{code: :token_invalid}} =
+               RPC.call(:status, [], token(:status, [], "another one of enough bytes"))
+    end
+
+    test "so do the README's functions, with the arguments that stand before it" do
+      assert RPC.status(token(:status, [])) == :idle
+      assert {:error, "this node asks for a token" <> _} = RPC.status()
+      assert {:error, "Invalid version format" <> _} = RPC.install_release("abc", token(:install, ["abc"]))
+      assert {:error, "Invalid version format" <> _} = RPC.switch_release("abc", token(:switch, ["abc"]))
+      token = token(:switch, ["abc", [mode: :hot]])
+      assert {:error, "Invalid version format" <> _} = RPC.switch_release("abc", [mode: :hot], token)
+      assert {:error, "Invalid version format" <> _} = RPC.remove_release("abc", token(:remove, ["abc"]))
+      assert {:error, "Invalid version format" <> _} = RPC.plan("abc", token(:plan, ["abc"]))
+      assert {:error, "no deployment is in progress" <> _} = RPC.cancel(token(:cancel, []))
+      assert {:ok, _deployments} = RPC.history(token(:history, []))
+    end
+
+    test "the secret before that one is good too, until it is taken away" do
+      previous = "the secret before that one"
+      configure(previous_shared_secret: previous)
+      assert {:ok, :idle} = RPC.call(:status, [], token(:status, [], previous))
+      assert {:ok, :idle} = RPC.call(:status, [], token(:status, []))
+      configure(previous_shared_secret: nil)
+      assert {:error, %{code: :token_invalid}} = RPC.call(:status, [], token(:status, [], previous))
+    end
+
+    test "after too many failures a good token has to wait as well" do
+      configure(rpc_max_failures: 3)
+      for _call <- 1..3, do: assert({:ok, :idle} = RPC.call(:status, [], token(:status, [])))
+      for _call <- 1..3, do: assert({:error, %{code: :token_invalid}} = RPC.call(:status, [], "bloom1.AAAA"))
+      assert {:error, %{code: :rate_limited, message: message}} = RPC.call(:status, [], token(:status, []))
+      assert message =~ ~r/looked at in \d+ s/
+    end
+
+    test "a node without a usable secret lets nobody in" do
+      for secret <- [nil, "", "short", :secret] do
+        configure(shared_secret: secret)
+        assert {:error, %{code: :unauthorized}} = RPC.call(:status, [], token(:status, [], "#{secret}"))
+      end
+    end
+
+    test "neither secret nor token is in the log, and what was refused is" do
+      token = token(:remove, ["1.1.0"], "another one of enough bytes")
+      assert {:error, %{code: :token_invalid} = error} = RPC.call(:remove, ["1.1.0"], token)
+      refute inspect(error) =~ @secret
+      entry = last()
+
+      assert %{who: "this node", operation: "remove", arguments: ["1.1.0"], result: "token_invalid: " <> _} = entry
+
+      refute inspect(entry) =~ token
+
+      RPC.call(:install, [token, @secret])
+      assert %{operation: "install", arguments: ["[token]", "[hidden]"]} = last()
+      assert {:ok, %{rows: _}} = Metadata.verify_audit()
+    end
+  end
+
+  describe "allowed_ips" do
+    test "this node is allowed by name only" do
+      configure(allowed_ips: ["127.0.0.1", "::1"])
+      assert {:error, %{code: :address_not_allowed, message: message}} = RPC.call(:status, [])
+      assert message =~ "this node itself"
+      assert %{who: "this node", operation: "status", result: "address_not_allowed: " <> _} = last()
+      configure(allowed_ips: [:local])
+      assert {:ok, :idle} = RPC.call(:status, [])
+    end
+
+    test "nothing is allowed by what cannot be understood" do
+      configure(allowed_ips: ["localhost", :local])
+      assert {:error, %{code: :address_not_allowed}} = RPC.call(:status, [])
+    end
+
+    test "who is spawned by one that has ended comes from nowhere" do
+      configure(allowed_ips: [:local])
+      test = self()
+
+      spawn(fn ->
+        parent = self()
+
+        spawn(fn ->
+          ref = Process.monitor(parent)
+          receive(do: ({:DOWN, ^ref, :process, ^parent, _reason} -> send(test, RPC.call(:status, []))))
+        end)
+      end)
+
+      assert_receive {:error, %{code: :address_not_allowed, message: "the call comes from an unknown origin" <> _}}
+    end
+
+    test "what comes by way of rex comes from nowhere, whatever it claims" do
+      configure(allowed_ips: [:local])
+      request = {:call, RPC, :call, [:status, []], Process.group_leader()}
+      assert {:error, %{code: :address_not_allowed}} = GenServer.call(:rex, request)
+      assert %{who: "an unknown origin"} = last()
+      configure(allowed_ips: nil)
+      assert {:ok, :idle} = GenServer.call(:rex, request)
+    end
+  end
+
+  test "anything at all is answered and written down" do
+    for {operation, arguments} <- [{"status", []}, {{1, 2}, []}, {:status, :none}, {:status, [self()]}, {nil, nil}] do
+      assert {:error, %{code: code}} = RPC.call(operation, arguments)
+      assert code in [:unknown_operation, :wrong_arguments]
+    end
+
+    assert %{operation: "nil", arguments: [nil]} = last()
+  end
+
+  test "secrets that are too short or missing are refused at the start, without showing them" do
+    assert Config.problems(require_authentication: true, shared_secret: @secret) == []
+    assert [problem] = Config.problems(require_authentication: true, shared_secret: "hunter2")
+    assert problem =~ "needs 16 at least"
+    refute problem =~ "hunter2"
+    assert [_] = Config.problems(require_authentication: true)
+
+    assert [_] =
+             Config.problems(require_authentication: true, shared_secret: @secret, previous_shared_secret: "hunter2")
+
+    assert [problem] = Config.problems(shared_secret: {:system, "hunter2"})
+    refute problem =~ "hunter2"
+  end
+end
