@@ -24,6 +24,7 @@ defmodule Bloom.MixProject do
       databases
       hooks
       testing-upgrades
+      security
     ),
     Reference: ~w(
       telemetry

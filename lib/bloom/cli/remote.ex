@@ -2,6 +2,7 @@ defmodule Bloom.CLI.Remote do
   @moduledoc "The node that is asked, and the asking: every question goes through `Bloom.RPC.call/3` there."
 
   alias Bloom.CLI.Output
+  alias Bloom.RPC.Token
 
   @enforce_keys [:node, :ask]
   defstruct [:node, :ask]
@@ -42,11 +43,18 @@ defmodule Bloom.CLI.Remote do
   def away?(%{code: code}), do: code in [:unreachable, :not_started]
 
   defp ask(node, operation, arguments) do
-    :erpc.call(node, Bloom.RPC, :call, [operation, arguments, nil], :infinity)
+    :erpc.call(node, Bloom.RPC, :call, [operation, arguments, token(node, operation, arguments)], :infinity)
   catch
     :error, {:erpc, _reason} -> {:error, unreachable(node)}
     :error, {:exception, :undef, _stack} -> {:error, no_rpc(node)}
     _kind, reason -> {:error, broken(node, reason)}
+  end
+
+  defp token(node, operation, arguments) do
+    case System.get_env("BLOOM_SECRET", "") do
+      "" -> nil
+      secret -> Token.create(operation, arguments, secret: secret, node: node)
+    end
   end
 
   @doc "The error of a node that does not answer."

@@ -16,6 +16,7 @@ defmodule Bloom.ErrorInterpreter.Catalogue do
     Catalogue.Deployments,
     Catalogue.Databases,
     Catalogue.Remote,
+    Catalogue.Access,
     Catalogue.System
   ]
 

@@ -115,9 +115,12 @@ defmodule Bloom.RPC.Token do
   end
 
   defp expired(age, skew) do
-    how = if age > 0, do: "was made #{age} s ago", else: "is #{-age} s ahead of this node's clock"
+    message =
+      if age > 0,
+        do: "the token was made #{age} s ago, and #{skew} s are allowed",
+        else: "the token is #{-age} s ahead of this node's clock, and #{skew} s are allowed"
 
-    Error.new(:token_expired, "the token #{how}, and #{skew} s are allowed",
+    Error.new(:token_expired, message,
       suggestions: ["make a new one for each call, and set the clocks by NTP, or raise config :bloom, rpc_clock_skew_s"]
     )
   end
