@@ -27,6 +27,7 @@ defmodule Bloom.MixProject do
       security
     ),
     Reference: ~w(
+      configuration
       telemetry
       the-journal
       troubleshooting
