@@ -11,6 +11,7 @@ defmodule Bloom.MixProject do
   @guides [
     Introduction: ~w(
       introduction
+      first-deployment
       installing-without-rust
     ),
     Learning: ~w(
@@ -23,8 +24,10 @@ defmodule Bloom.MixProject do
       building-in-ci
       databases
       hooks
-      testing-upgrades
       security
+      systemd-and-containers
+      testing-upgrades
+      writing-an-appup
     ),
     Reference: ~w(
       configuration

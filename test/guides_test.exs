@@ -30,6 +30,14 @@ defmodule Bloom.GuidesTest do
     end
   end
 
+  test "the unit of the guide is one by which Bloom restarts" do
+    guide = File.read!("guides/systemd-and-containers.md")
+    assert [_setting, "always"] = Regex.run(~r/^Restart=(.*)$/m, guide)
+    assert {:ok, %{status: 0}} = Bloom.Restarter.systemd("my_app.service", "always")
+    [_setting, seconds] = Regex.run(~r/^TimeoutStopSec=(\d+)$/m, guide)
+    assert String.to_integer(seconds) * 1000 > Bloom.Config.schema()[:restart_stop_timeout_ms][:default]
+  end
+
   defp linked(file), do: for({target, _anchor} <- links(file), do: target)
 
   defp links(file) do
