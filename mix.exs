@@ -69,7 +69,8 @@ defmodule Bloom.MixProject do
     "Plans, configuration and errors": [
       Bloom.Config,
       Bloom.Error,
-      Bloom.Plan
+      Bloom.Plan,
+      Bloom.Validator
     ],
     Inside: ~r/./
   ]
