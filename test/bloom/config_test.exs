@@ -90,6 +90,56 @@ defmodule Bloom.ConfigTest do
     assert Config.get_valid(:max_scheduler_delay_ms) == 500
   end
 
+  # What users were promised, with the values they were shown.
+  @promised [
+    app_name: :my_app,
+    releases_dir: "/opt/my_app/releases",
+    app_root: "/opt/my_app",
+    memory_threshold_bytes: 1_073_741_824,
+    min_processes: 10,
+    max_process_ratio: 0.9,
+    require_authentication: true,
+    shared_secret: "your-secret-key",
+    allowed_ips: ["127.0.0.1", "192.168.1.100"],
+    min_otp_version: "25.0",
+    required_applications: [:kernel, :stdlib, :logger, :my_app],
+    min_disk_space_mb: 500,
+    skip_file_checks: true,
+    max_error_rate_per_minute: 10,
+    max_response_time_ms: 5000,
+    database_backup_enabled: true,
+    database_backup_backend: Bloom.DatabaseBackup.Postgres,
+    database_backup_retention_count: 5,
+    database_backup_timeout_ms: 300_000,
+    database_backup_directory: "/opt/backups",
+    database_backup_required: true,
+    require_backup_for_migrations: true,
+    min_backup_space_mb: 1000,
+    database_migration_rollback_strategy: :ecto_first,
+    database_migration_timeout_ms: 180_000,
+    auto_cleanup_enabled: true,
+    release_retention_count: 5,
+    disk_space_warning_threshold: 85,
+    detailed_error_logging: true,
+    include_error_suggestions: true,
+    rollback_failure_callback: &Function.identity/1,
+    health_checks: [database: &Bloom.health/0, cache: &Bloom.health/0]
+  ]
+
+  test "every option that was promised is there, and takes what was shown" do
+    for {option, value} <- @promised, do: assert(:ok = Config.validate(option, value))
+  end
+
+  test "a secret is in no message, be it of another type or under a name with a slip in it" do
+    secrets = for {option, spec} <- Config.schema(), spec[:secret], do: option
+    assert :shared_secret in secrets
+
+    for option <- [:shared_secrt | secrets] do
+      assert [problem] = Config.problems([{option, {:tulip, "tulip"}}])
+      refute problem =~ "tulip"
+    end
+  end
+
   test "every option is tested above" do
     assert Enum.sort(Keyword.keys(Config.schema())) == Enum.sort(Enum.uniq(@tested))
   end

@@ -30,6 +30,18 @@ defmodule Bloom.Config.Effective do
     for option <- known ++ Enum.sort(others), do: entry(option, files, env)
   end
 
+  @doc """
+  What is wrong, a sentence each: with single values, and with values that do not go together.
+
+      iex> entries = Bloom.Config.Effective.entries(Bloom.Config.Effective.no_files(), require_authentication: true)
+      iex> Bloom.Config.Effective.problems(entries)
+      ["config :bloom, :require_authentication needs a :shared_secret of 16 bytes at least"]
+  """
+  @spec problems([entry()]) :: [String.t()]
+  def problems(entries) do
+    Config.problems(for %{source: source} = entry <- entries, source != :default, do: {entry.option, entry.value})
+  end
+
   @doc "A configuration without files."
   @spec no_files() :: Files.t()
   def no_files, do: %{built: [], resolved: [], places: [], unread: []}

@@ -17,7 +17,8 @@ defmodule Mix.Tasks.Bloom.Config do
   ## Options
 
     * `--json` - one JSON object, as of `bin/bloom`. Its `data` has `options`, each with `option`, `value`, `source`
-      (`default`, `file` or `environment`), `file`, `line` and `problem`, and `unread`, the files that could not be read
+      (`default`, `file` or `environment`), `file`, `line` and `problem`; `problems`, those of values that do not go
+      together included; and `unread`, the files that could not be read
 
   ## Exit codes
 
@@ -66,11 +67,12 @@ defmodule Mix.Tasks.Bloom.Config do
   defp judge do
     files = Files.read(Mix.Project.config()[:config_path], Mix.env(), Mix.target())
     entries = Effective.entries(files, Application.get_all_env(:bloom))
-    problems = for %{problem: problem} when problem != nil <- entries, do: {:red, problem}
+    problems = Effective.problems(entries)
     unread = for {file, why} <- files.unread, do: %{file: file, reason: why}
-    data = %{options: Table.plain(entries), unread: unread}
+    data = %{options: Table.plain(entries), problems: problems, unread: unread}
     notes = for %{file: file, reason: why} <- unread, do: {:yellow, "#{file} could not be read here: #{why}"}
 
-    {if(problems == [], do: :done, else: :unmet), data, Table.lines(entries) ++ notes ++ problems}
+    {if(problems == [], do: :done, else: :unmet), data,
+     Table.lines(entries) ++ notes ++ Enum.map(problems, &{:red, &1})}
   end
 end

@@ -33,6 +33,11 @@ defmodule Mix.Tasks.Bloom.ConfigTest do
   end
 
   test "ends with 4 where something is wrong" do
+    put_option(:require_authentication, true)
+    assert {text, 4} = said([])
+    assert text =~ "config :bloom, :require_authentication needs a :shared_secret"
+    Application.delete_env(:bloom, :require_authentication)
+
     put_option(:probation, 1)
     assert {text, 4} = said([])
     assert text =~ "unknown option config :bloom, :probation, did you mean :probation_ms?\n"
