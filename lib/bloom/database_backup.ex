@@ -22,6 +22,7 @@ defmodule Bloom.DatabaseBackup do
   require Logger
 
   alias Bloom.{Error, ErrorLog, Native}
+  alias Bloom.ErrorInterpreter.Words
   alias Bloom.DatabaseBackup.{Backend, Backends, Creation, Directory, Discards, Locks, Repos, Restoration}
 
   @typedoc """
@@ -168,7 +169,7 @@ defmodule Bloom.DatabaseBackup do
       :ok
     else
       {:error,
-       Error.new(:bad_version, "#{inspect(version)} cannot be a version",
+       Error.new(:bad_version, "#{Words.of(version)} cannot be a version",
          suggestions: ["use letters, digits, dots, dashes, plus signs and underscores"]
        )}
     end

@@ -149,7 +149,7 @@ defmodule Bloom.Deployment do
   end
 
   def handle_call(:cancel, _from, %{ref: nil} = state) do
-    {:reply, {:error, Error.new(:nothing_to_cancel, "no deployment is in progress")}, state}
+    {:reply, {:error, nothing_to_cancel()}, state}
   end
 
   def handle_call(:cancel, from, state) do
@@ -233,7 +233,11 @@ defmodule Bloom.Deployment do
         ended(state, {:error, error})
 
       {:ok, nil} ->
-        ended(state, {:error, Error.new(:interrupted, "the deployment was interrupted before it had begun")})
+        ended(
+          state,
+          {:error,
+           Error.new(:interrupted, "the deployment was interrupted before it had begun", suggestions: ["start it again"])}
+        )
     end
   end
 
@@ -261,6 +265,12 @@ defmodule Bloom.Deployment do
   def not_started do
     Error.new(:not_started, "Bloom is not running",
       suggestions: ["start the :bloom application, or add Bloom.Application to your supervision tree"]
+    )
+  end
+
+  defp nothing_to_cancel do
+    Error.new(:nothing_to_cancel, "no deployment is in progress",
+      suggestions: ["go back by a rollback, where that is what was wanted"]
     )
   end
 

@@ -117,6 +117,17 @@ defmodule Bloom.Error do
     )
   end
 
+  @doc """
+  The release that is asked for is the one that runs.
+
+      iex> Bloom.Error.to_message(Bloom.Error.already_running("1.2.3"))
+      "release 1.2.3 is running already: give a new build a new version"
+  """
+  @spec already_running(String.t()) :: t()
+  def already_running(version) do
+    new(:already_running, "release #{version} is running already", suggestions: ["give a new build a new version"])
+  end
+
   @doc "There is no release that runs, as in `mix test` or `iex -S mix`."
   @spec no_running_release() :: t()
   def no_running_release do

@@ -17,6 +17,9 @@ defmodule Bloom.ErrorInterpreter do
   alias Bloom.Error
   alias Bloom.ErrorInterpreter.{Posix, Processes, ReleaseHandler, Systools, Words}
 
+  # Whose calls say nothing about where something went wrong.
+  @platform [:elixir, :stdlib, :kernel, :compiler, :logger, :ex_unit]
+
   @unknown {:unknown_reason, "something went wrong that Bloom does not know"}
 
   @sources [ReleaseHandler, Systools, Posix, Processes]
@@ -91,25 +94,32 @@ defmodule Bloom.ErrorInterpreter do
   end
 
   @doc """
-  Where it happened: the first call of a stack that tells its file.
+  Where it happened: the first call of a stack that tells its file and is not Elixir's or OTP's own.
 
-      iex> Bloom.ErrorInterpreter.place([{:lists, :nth, 2, []}, {MyApp, :run, [1], [file: ~c"lib/my_app.ex", line: 3]}])
+      iex> Bloom.ErrorInterpreter.place([
+      ...>   {:lists, :nth, 2, []},
+      ...>   {Enum, :at, 2, [file: ~c"lib/enum.ex", line: 1]},
+      ...>   {MyApp, :run, [1], [file: ~c"lib/my_app.ex", line: 3]}
+      ...> ])
       ", in MyApp.run/1 (lib/my_app.ex:3)"
       iex> Bloom.ErrorInterpreter.place([])
       ""
   """
   @spec place(Exception.stacktrace()) :: String.t()
   def place(stack) do
-    Enum.find_value(stack, "", fn
-      {module, function, arity, [_ | _] = location} ->
-        arity = if is_list(arity), do: length(arity), else: arity
-        file = location[:file] && " (#{location[:file]}:#{location[:line]})"
-        file && ", in #{Exception.format_mfa(module, function, arity)}#{file}"
+    told = for {_module, _function, _arity, [_ | _] = location} = call <- stack, location[:file], do: call
 
-      _not_told ->
-        nil
-    end)
+    case Enum.find(told, List.first(told), &(Application.get_application(elem(&1, 0)) not in @platform)) do
+      nil ->
+        ""
+
+      {module, function, arity, location} ->
+        ", in #{called(module, function, arity)} (#{location[:file]}:#{location[:line]})"
+    end
   end
+
+  defp called(module, function, arguments) when is_list(arguments), do: called(module, function, length(arguments))
+  defp called(module, function, arity), do: Exception.format_mfa(module, function, arity)
 
   defp unknown(reason, {code, sentence}) do
     Error.new(code, "#{sentence} (#{Words.of(reason)})", suggestions: ["look at the log for the whole reason"])

@@ -108,7 +108,11 @@ defmodule Bloom.ReleasesFile do
       write!(root, for(other <- entries, do: if(other == entry, do: permanent, else: demote(other))))
       write_start_file!(root, erts, vsn)
     else
-      _damaged -> {:error, Error.new(:releases_damaged, "#{path(root)} is damaged or does not list release #{version}")}
+      _damaged ->
+        {:error,
+         Error.new(:releases_damaged, "#{path(root)} is damaged or does not list release #{version}",
+           suggestions: ["restart the node: Bloom makes it anew"]
+         )}
     end
   end
 

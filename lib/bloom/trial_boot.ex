@@ -22,8 +22,14 @@ defmodule Bloom.TrialBoot do
          true <- BootGuard.there?(Path.join([root, "releases", permanent])) do
       DurableFile.write!(armed(root), "#{version} #{seconds}\n")
     else
-      :error -> {:error, Error.new(:releases_damaged, "releases/start_erl.data of #{root} cannot be read")}
-      false -> {:error, no_guard(root)}
+      :error ->
+        {:error,
+         Error.new(:releases_damaged, "releases/start_erl.data of #{root} cannot be read",
+           suggestions: ["restart the node: Bloom makes it anew"]
+         )}
+
+      false ->
+        {:error, no_guard(root)}
     end
   end
 

@@ -164,7 +164,10 @@ defmodule Bloom.Integration.RefusedTest do
     assert {:error, "there is no archive" <> _} = manage.(:install_release, "4.0.0")
     assert {:error, "Release not found" <> _} = manage.(:switch_release, "4.0.0")
     assert {:error, "Invalid version format: ../x." <> _} = manage.(:install_release, "../x")
-    assert {:error, "release 1.0.0 is running already"} = manage.(:switch_release, "1.0.0")
+
+    assert {:error, "release 1.0.0 is running already: give a new build a new version"} =
+             manage.(:switch_release, "1.0.0")
+
     assert {:error, "there is no earlier release" <> _} = rollback(node)
   end
 

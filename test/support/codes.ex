@@ -21,13 +21,41 @@ defmodule Bloom.Test.Codes do
     |> String.replace("\\\"", "\"")
   end
 
+  @doc "Every `Error.new` without suggestions, as `{file, code, message}`."
+  @spec unadvised() :: [{Path.t(), atom(), String.t()}]
+  def unadvised, do: for(file <- elixir_files(), {code, message} <- walk(file, &unadvised/1), do: {file, code, message})
+
+  @doc "Every name of a foreign term that is printed as code within a text, as `{file, name}`."
+  @spec printed([atom()]) :: [{Path.t(), atom()}]
+  def printed(names), do: for(file <- elixir_files(), name <- walk(file, &printed_in/1), name in names, do: {file, name})
+
+  defp unadvised({{:., _, [{:__aliases__, _, [:Error]}, :new]}, _, [code, message | opts]}) when is_atom(code) do
+    case opts do
+      [opts] when is_list(opts) -> if opts[:suggestions], do: [], else: [{code, Macro.to_string(message)}]
+      [] -> [{code, Macro.to_string(message)}]
+      _computed -> []
+    end
+  end
+
+  defp unadvised(_other), do: []
+
+  defp printed_in({:<<>>, _, parts}) do
+    for {:"::", _, [{{:., _, [Kernel, :to_string]}, _, [part]}, _]} <- parts,
+        {:inspect, _, [{name, _, context} | _]} when is_atom(context) <- [part],
+        do: name
+  end
+
+  defp printed_in(_other), do: []
+
   # When they are asked for, so that files that came since this was compiled are among them.
   defp elixir_files, do: Path.wildcard("lib/**/*.ex") -- Path.wildcard("lib/bloom/error_interpreter/catalogue/*.ex")
   defp rust_files, do: Path.wildcard("native/*/src/**/*.rs")
 
-  defp elixir(file) do
-    {_ast, codes} = file |> File.read!() |> Code.string_to_quoted!() |> Macro.prewalk([], &{&1, code(&1) ++ &2})
-    codes
+  defp elixir(file), do: walk(file, &code/1)
+
+  defp walk(file, fun) do
+    {_ast, found} = file |> File.read!() |> Code.string_to_quoted!() |> Macro.prewalk([], &{&1, fun.(&1) ++ &2})
+    found
   end
 
   # Error.new(:code, …) and new(:code, …) of the modules that wrap it.

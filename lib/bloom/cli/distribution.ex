@@ -29,7 +29,7 @@ defmodule Bloom.CLI.Distribution do
     {:error, unusable("the node is not distributed (RELEASE_DISTRIBUTION=none)", "set it to name or sname in env.sh")}
   end
 
-  defp domain(other), do: {:error, unusable("RELEASE_DISTRIBUTION is #{inspect(other)}", "set it to name or sname")}
+  defp domain(other), do: {:error, unusable("RELEASE_DISTRIBUTION is #{other}", "set it to name or sname")}
 
   # One that was started with a name of its own, by its vm.args, keeps it.
   defp start(name, domain) do

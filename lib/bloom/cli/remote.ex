@@ -2,6 +2,7 @@ defmodule Bloom.CLI.Remote do
   @moduledoc "The node that is asked, and the asking: every question goes through `Bloom.RPC.call/3` there."
 
   alias Bloom.CLI.Output
+  alias Bloom.ErrorInterpreter
   alias Bloom.RPC.Token
 
   @enforce_keys [:node, :ask]
@@ -80,7 +81,7 @@ defmodule Bloom.CLI.Remote do
   @doc "The error of a call that broke off."
   @spec broken(node(), term()) :: Output.error()
   def broken(node, reason) do
-    text = reason |> inspect(limit: 5) |> String.slice(0, 300)
-    %{code: :call_failed, message: "the call broke off on #{node}: #{text}", suggestions: ["see the log of the node"]}
+    why = ErrorInterpreter.interpret(reason).message
+    %{code: :call_failed, message: "the call broke off on #{node}: #{why}", suggestions: ["see the log of the node"]}
   end
 end

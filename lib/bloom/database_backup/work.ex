@@ -133,7 +133,11 @@ defmodule Bloom.DatabaseBackup.Work do
 
   defp ended(reason, state) do
     flush(state.ref)
-    {:error, Error.new(:backup_killed, "#{state.what} was killed while it #{state.stage}: #{Words.of(reason)}")}
+
+    {:error,
+     Error.new(:backup_killed, "#{state.what} was killed while it #{state.stage}: #{Words.of(reason)}",
+       suggestions: ["try again; nothing half-made is kept"]
+     )}
   end
 
   defp timed_out({:ok, value}, _state), do: {:ok, value}

@@ -42,5 +42,5 @@ defmodule Bloom.Deployment.Proof do
     end)
   end
 
-  defp not_proven(why), do: {:error, Error.new(:not_proven, why)}
+  defp not_proven(why), do: {:error, Error.new(:not_proven, why, suggestions: ["fix the release and install it again"])}
 end

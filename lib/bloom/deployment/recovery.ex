@@ -92,7 +92,7 @@ defmodule Bloom.Deployment.Recovery do
   defp interrupted(context, journal) do
     case Enum.find(journal, &match?(%{phase: :run, result: {:error, _text}}, &1)) do
       %{result: {:error, text}} ->
-        Error.new(:interrupted, text)
+        Error.new(:interrupted, text, suggestions: ["mend that, then try again"])
 
       nil ->
         Error.new(:interrupted, how(context, List.last(journal)),

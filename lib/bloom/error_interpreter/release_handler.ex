@@ -30,9 +30,7 @@ defmodule Bloom.ErrorInterpreter.ReleaseHandler do
     ])
   end
 
-  def interpret({:already_installed, vsn}) do
-    new(:already_running, "release #{Words.of(vsn)} is running already", ["give a new build a new version"])
-  end
+  def interpret({:already_installed, vsn}), do: Error.already_running(Words.of(vsn))
 
   def interpret({:existing_release, vsn}) do
     new(:already_installed, "release #{Words.of(vsn)} is installed already", ["switch to it"])

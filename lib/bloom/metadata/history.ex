@@ -20,9 +20,15 @@ defmodule Bloom.Metadata.History do
   @spec one(pos_integer()) :: {:ok, map()} | {:error, Error.t()}
   def one(id) do
     case Journal.select("WHERE id = ?1", [id]) do
-      {:ok, [deployment]} -> {:ok, deployment}
-      {:ok, []} -> {:error, Error.new(:not_in_journal, "There is no deployment #{id}")}
-      {:error, error} -> {:error, error}
+      {:ok, [deployment]} ->
+        {:ok, deployment}
+
+      {:ok, []} ->
+        {:error,
+         Error.new(:not_in_journal, "There is no deployment #{id}", suggestions: ["see the history for those there are"])}
+
+      {:error, error} ->
+        {:error, error}
     end
   end
 

@@ -4,7 +4,7 @@ defmodule Bloom.MigrationTracker.Answer do
   that `Bloom.TargetVM` boots, or in a VM that runs no release. Part of the contract between versions of Bloom.
   """
 
-  alias Bloom.{Config, Secrets}
+  alias Bloom.{Config, ErrorInterpreter, Secrets}
   alias Bloom.MigrationTracker.Migrator
 
   @type action :: :survey | :run | :rollback
@@ -33,7 +33,7 @@ defmodule Bloom.MigrationTracker.Answer do
     try do
       with {:error, failure} <- apply(migrator, action, [request]), do: {:error, scrub(failure, secrets)}
     catch
-      kind, reason -> {:error, scrub(crashed(Exception.format_banner(kind, reason, __STACKTRACE__)), secrets)}
+      kind, reason -> {:error, scrub(crashed(ErrorInterpreter.how(kind, reason, __STACKTRACE__)), secrets)}
     end
   catch
     # A configuration that raises may show what was to be configured.

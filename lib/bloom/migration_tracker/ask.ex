@@ -30,8 +30,14 @@ defmodule Bloom.MigrationTracker.Ask do
       not Root.release?() -> here(action, request)
       has_migrations?(version) -> beside(version, action, request)
       action == :survey -> {:ok, %{repos: [], migrations: []}}
-      true -> {:error, Error.new(:no_ecto, "release #{version} has no ecto_sql to migrate with")}
+      true -> {:error, no_ecto(version)}
     end
+  end
+
+  defp no_ecto(version) do
+    Error.new(:no_ecto, "release #{version} has no ecto_sql to migrate with",
+      suggestions: ["build it again with ecto_sql among its applications"]
+    )
   end
 
   # One node of several on one database ends only what it has begun itself. 63 bytes is PostgreSQL's limit.

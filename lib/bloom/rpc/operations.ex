@@ -26,6 +26,8 @@ defmodule Bloom.RPC.Operations do
 
   alias Bloom.{DatabaseBackup, Deployment, Error, HealthChecker, Metadata, Plan, ReleaseHandler, Releases, Root}
   alias Bloom.DatabaseBackup.Repos
+  alias Bloom.ErrorInterpreter.Words
+  alias Bloom.Metadata.History
   alias Bloom.RPC.{Follow, Plain}
 
   @switch_options [mode: [:auto, :hot, :restart], wait: [:probation, :commit], force: [true, false]]
@@ -86,7 +88,7 @@ defmodule Bloom.RPC.Operations do
 
   defp operate(operation, _arguments) do
     {:error,
-     Error.new(:unknown_operation, "Bloom has no operation #{inspect(operation)}",
+     Error.new(:unknown_operation, "Bloom has no operation #{Words.of(operation)}",
        suggestions: ["see Bloom.RPC.Operations for those it has"]
      )}
   end
@@ -98,7 +100,7 @@ defmodule Bloom.RPC.Operations do
         if value not in Keyword.get(known, name, []), do: {:error, wrong_option(name, value, known)}
       end)
     else
-      {:error, wrong_arguments("options are a keyword list, got: #{inspect(opts)}")}
+      {:error, wrong_arguments("options are a keyword list, got: #{Words.of(opts)}")}
     end
   end
 
@@ -106,7 +108,7 @@ defmodule Bloom.RPC.Operations do
     options =
       Enum.map_join(known, ", ", fn {name, values} -> "#{name} (#{Enum.map_join(values, " or ", &inspect/1)})" end)
 
-    wrong_arguments("there is no option #{name}: #{inspect(value)}, only #{options}")
+    wrong_arguments("there is no option #{name} that is #{Words.of(value)}, only #{options}")
   end
 
   defp wrong_arguments(message) do
@@ -126,10 +128,7 @@ defmodule Bloom.RPC.Operations do
   end
 
   defp history(opts) do
-    case Metadata.get_deployment_history(opts) do
-      {:ok, deployments} -> {:ok, Enum.map(deployments, &deployment/1)}
-      {:error, message} -> {:error, Error.new(:no_history, message)}
-    end
+    with {:ok, deployments} <- History.all(opts[:limit]), do: {:ok, Enum.map(deployments, &deployment/1)}
   end
 
   # Without its plan and facts, which are large and for Bloom itself.

@@ -15,7 +15,7 @@ defmodule Bloom.Validator.Compatibility do
   """
   @spec another(Root.t(), String.t()) :: :ok | {:error, Error.t()}
   def another(%Root{running: version}, version) do
-    {:error, Error.new(:already_running, "release #{version} is running already")}
+    {:error, Error.already_running(version)}
   end
 
   def another(%Root{}, _version), do: :ok

@@ -74,8 +74,14 @@ defmodule Bloom.DatabaseBackup.Postgres.Swap do
     with {:ok, [[permitted]]} <- Client.rows(manage, "see what is permitted", sql) do
       if permitted == "t",
         do: :ok,
-        else: {:error, Error.new(:not_permitted, "the repo's user may not make databases, or does not own #{database}")}
+        else: {:error, not_permitted(database)}
     end
+  end
+
+  defp not_permitted(database) do
+    Error.new(:not_permitted, "the repo's user may not make databases, or does not own #{database}",
+      suggestions: ["ALTER ROLE … CREATEDB, and have the user own the database"]
+    )
   end
 
   defp fill_and_swap(manage, connection, {name, replaced}, tools, file, dump, watch) do

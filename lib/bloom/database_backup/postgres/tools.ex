@@ -53,9 +53,15 @@ defmodule Bloom.DatabaseBackup.Postgres.Tools do
     with {:ok, outcome} <- Pipeline.run([ask]) do
       case Regex.run(~r/\(PostgreSQL\) (\d+)/, outcome.output || "") do
         [_all, major] -> {:ok, String.to_integer(major)}
-        nil -> {:error, Error.new(:tools_broken, "#{program} --version does not answer a version of PostgreSQL")}
+        nil -> {:error, broken(program)}
       end
     end
+  end
+
+  defp broken(program) do
+    Error.new(:tools_broken, "#{program} --version does not answer a version of PostgreSQL",
+      suggestions: ["set database_tools_directory to where PostgreSQL's own programs are"]
+    )
   end
 
   defp directories do

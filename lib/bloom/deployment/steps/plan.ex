@@ -35,7 +35,10 @@ defmodule Bloom.Deployment.Steps.Plan do
   defp affordable(%{operation: operation, opts: opts}, plan), do: Validator.validate_plan(operation, plan, opts)
 
   defp usable(%Plan{decision: :refuse} = plan) do
-    {:error, Error.new(:refused, "release #{plan.target} cannot be used: #{Plan.explain(plan)}")}
+    {:error,
+     Error.new(:refused, "release #{plan.target} cannot be used: #{Plan.explain(plan)}",
+       suggestions: ["build it again without that, and give it a new version"]
+     )}
   end
 
   defp usable(%Plan{}), do: :ok

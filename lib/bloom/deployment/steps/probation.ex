@@ -65,9 +65,17 @@ defmodule Bloom.Deployment.Steps.Probation do
 
   defp watching(context, deadline, {ref, monitor} = watch) do
     receive do
-      {:bloom_safety, ^ref, {:unsafe, reasons}} -> {:error, Error.new(:unsafe, Enum.join(reasons, "; "))}
-      :bloom_cancel -> {:error, Error.new(:cancelled, "cancelled")}
-      {:DOWN, ^monitor, :process, _pid, _reason} -> again(context, deadline)
+      {:bloom_safety, ^ref, {:unsafe, reasons}} ->
+        {:error,
+         Error.new(:unsafe, Enum.join(reasons, "; "),
+           suggestions: ["fix the release, or move the limit in its configuration"]
+         )}
+
+      :bloom_cancel ->
+        {:error, Error.new(:cancelled, "cancelled")}
+
+      {:DOWN, ^monitor, :process, _pid, _reason} ->
+        again(context, deadline)
     after
       min(left(deadline), Config.get(:health_check_interval_ms)) ->
         with :ok <- Proof.health() do

@@ -13,9 +13,6 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Remote do
       wrong_arguments:
         {"options are a keyword list, got: …", "The operation takes other arguments.",
          "See `Bloom.RPC.Operations` for what each takes."},
-      no_history:
-        {"history", "The journal could not be read for the answer.",
-         "See the message, and [The journal](the-journal.md)."},
       unreachable:
         {[
            "node … does not answer",

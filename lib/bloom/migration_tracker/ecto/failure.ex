@@ -59,7 +59,7 @@ defmodule Bloom.MigrationTracker.Ecto.Failure do
   end
 
   defp failed(exception) do
-    new(:migration_failed, first_lines(Exception.message(exception)), "fix the migration and build the release again")
+    new(:migration_failed, Words.of(exception), "fix the migration and build the release again")
   end
 
   @doc "The time that migrations have was over."
@@ -126,7 +126,7 @@ defmodule Bloom.MigrationTracker.Ecto.Failure do
   def not_compiled(file, exception) do
     new(
       :migration_does_not_compile,
-      "#{Path.basename(file)} cannot be compiled: #{first_lines(Exception.message(exception))}",
+      "#{Path.basename(file)} cannot be compiled: #{Words.of(exception)}",
       "fix it and build the release again"
     )
   end
