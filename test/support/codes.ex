@@ -27,7 +27,8 @@ defmodule Bloom.Test.Codes do
 
   @doc "Every name of a foreign term that is printed as code within a text, as `{file, name}`."
   @spec printed([atom()]) :: [{Path.t(), atom()}]
-  def printed(names), do: for(file <- elixir_files(), name <- walk(file, &printed_in/1), name in names, do: {file, name})
+  def printed(names),
+    do: for(file <- elixir_files(), name <- walk(file, &printed_in/1), name in names, do: {file, name})
 
   defp unadvised({{:., _, [{:__aliases__, _, [:Error]}, :new]}, _, [code, message | opts]}) when is_atom(code) do
     case opts do

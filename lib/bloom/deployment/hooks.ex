@@ -23,7 +23,7 @@ defmodule Bloom.Deployment.Hooks do
   def run_all(context, kind) do
     case entries(kind) do
       {:ok, entries} -> Enum.reduce_while(entries, {:ok, context}, &run_next(&1, &2, kind))
-      {:error, problem} -> {:error, Error.new(:hook_failed, problem)}
+      {:error, problem} -> {:error, Error.new(:hook_failed, problem, suggestions: ["correct config :bloom, hooks"])}
     end
   end
 
