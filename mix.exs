@@ -69,6 +69,8 @@ defmodule Bloom.MixProject do
     "Plans, configuration and errors": [
       Bloom.Config,
       Bloom.Error,
+      Bloom.ErrorInterpreter,
+      Bloom.ErrorLog,
       Bloom.Plan,
       Bloom.Validator
     ],

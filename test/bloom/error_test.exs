@@ -41,6 +41,18 @@ defmodule Bloom.ErrorTest do
       end
     end
 
+    test "stand in the README as they are" do
+      {:ok, [_ | _] = block} = "README.md" |> File.read!() |> readme_errors()
+
+      assert block == [
+               error: Error.invalid_version("abc").message,
+               error: Error.release_not_found("1.2.3").message,
+               error: Error.invalid_relup("it has no way back").message,
+               error: Error.insufficient_disk_space(500, 200).message,
+               error: Error.otp_too_old("24.0", "25.0").message
+             ]
+    end
+
     test "what is not printable, or endless, is not shown as a version" do
       assert Error.invalid_version(<<255, 0>>).message =~ "Invalid version format: (not printable). "
       assert Error.invalid_version({:a, self()}).message =~ "Invalid version format: (no text). "
@@ -50,5 +62,10 @@ defmodule Bloom.ErrorTest do
 
   test "it can be raised" do
     assert_raise Error, "it is busy", fn -> raise Error.new(:busy, "it is busy") end
+  end
+
+  defp readme_errors(readme) do
+    [_all, block] = Regex.run(~r/```elixir\n(\{:error, "Invalid version.*?)```/s, readme)
+    Code.string_to_quoted("[" <> (block |> String.trim() |> String.replace("\n", ", ")) <> "]")
   end
 end
