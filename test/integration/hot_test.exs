@@ -2,6 +2,29 @@ defmodule Bloom.Integration.HotTest do
   # Real releases, booted by their own launcher, under load, driven from this second node.
   use Bloom.Test.ReleaseCase
 
+  # Keeps how deployments have ended, as it is told.
+  @listener """
+  parent = self()
+
+  listen = fn listen, outcomes ->
+    receive do
+      {:bloom_event, [:bloom, :deployment, :stop], _measurements, %{outcome: outcome}} -> listen.(listen, [outcome | outcomes])
+      {:tell, who} -> send(who, {:told, Enum.reverse(outcomes)}) && listen.(listen, outcomes)
+    after
+      60_000 -> :ok
+    end
+  end
+
+  spawn(fn ->
+    Process.register(self(), :listener)
+    :ok = Bloom.Telemetry.subscribe()
+    send(parent, :listening)
+    listen.(listen, [])
+  end)
+
+  receive(do: (:listening -> :ok))
+  """
+
   test "up, up, down, down and up again: no request fails, no state is lost, the VM stays", %{node: node} do
     for version <- ["1.1.0", "1.2.0"], do: assert(:ok = install(node, version))
     pid = Node.os_pid(node)
@@ -93,9 +116,12 @@ defmodule Bloom.Integration.HotTest do
     assert started.()
   end
 
-  test "Bloom replaces itself where it has an appup for it, and is taken back the same way", %{node: node} do
+  test "Bloom replaces itself where it has an appup for it, and is taken back the same way", %{node: node, root: root} do
     :ok = install(node, "1.7.1-bloomappup")
     pid = Node.os_pid(node)
+    Node.eval(node, @listener)
+    hooks = for kind <- [:before, :after, :failure], do: {kind, [{Garden.Hooks, :write, [Path.join(root, "hooks")]}]}
+    Node.rpc(node, Application, :put_env, [:bloom, :hooks, hooks])
 
     upgrade = fn -> {switch(node, "1.7.1-bloomappup"), await_idle(node), running(node)} end
 
@@ -117,5 +143,21 @@ defmodule Bloom.Integration.HotTest do
     assert load.failures == []
     assert Node.get(node, "/beds") == Integer.to_string(load.watered)
     assert Node.os_pid(node) == pid
+
+    # Who subscribed is told on, by either Bloom.
+    assert [:handed_over, :committed, :handed_over, :committed, :handed_over, :taken_back] == told(node)
+
+    assert File.read!(Path.join(root, "hooks")) == """
+           before 1.7.1-bloomappup on 1.0.0
+           after 1.7.1-bloomappup on 1.7.1-bloomappup
+           before 1.0.0 on 1.7.1-bloomappup
+           after 1.0.0 on 1.0.0
+           before 1.7.1-bloomappup on 1.0.0
+           failure 1.7.1-bloomappup on 1.0.0
+           """
+  end
+
+  defp told(node) do
+    Node.eval(node, "send(:listener, {:tell, self()}) && receive(do: ({:told, outcomes} -> outcomes))")
   end
 end
