@@ -16,8 +16,8 @@ defmodule Bloom.Deployment.Context do
   @typedoc """
   `root.running` is the version that ran when the deployment began, `version` the one that it is about. `opts` are
   the caller's, `repos` the databases that it may migrate (with secrets, so never in `facts`), `watch` is what long work
-  passes on to `Bloom.Native`, `span` what `Bloom.Telemetry` has of the walk. `failure` is what
-  came of a deployment that is undone, `late` what failed when it could not be undone any more.
+  passes on to `Bloom.Native`, `span` what `Bloom.Telemetry` has of the walk. `failure` is what came of a
+  deployment that is undone, `late` what failed when it could not be undone any more.
   """
   @type t :: %__MODULE__{
           id: pos_integer() | nil,

@@ -51,18 +51,23 @@ defmodule Bloom.Deployment.Hooks do
 
   defp run_noted(entry, context, kind) do
     record = Runner.run(entry, info(context, kind))
-    facts = with_record(context, record)
-
-    context =
-      with {:error, error} <- Context.keep_facts(context, facts) do
-        ErrorLog.write(:error, "the journal could not be written", error)
-        {:ok, Context.put_facts(context, facts)}
-      end
-      |> elem(1)
+    context = keep(context, with_record(context, record))
 
     case record.result do
       :ok -> context
       {:error, why} -> note(context, failed(record, why).message)
+    end
+  end
+
+  # What cannot be written is known to this walk, at least.
+  defp keep(context, facts) do
+    case Context.keep_facts(context, facts) do
+      {:ok, context} ->
+        context
+
+      {:error, error} ->
+        ErrorLog.write(:error, "the journal could not be written", error)
+        Context.put_facts(context, facts)
     end
   end
 
