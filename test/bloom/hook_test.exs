@@ -134,9 +134,10 @@ defmodule Bloom.HookTest do
   end
 
   test "a deployment that is cancelled is told of, too" do
-    put(:hooks, before: [{__MODULE__, :cancel, [:one]}], failure: [mfa(:two)])
+    put(:hooks, before: [{__MODULE__, :cancel, [:one]}, mfa(:never)], failure: [mfa(:two)])
     capture_log(fn -> assert {:error, %{code: :cancelled}} = Deployment.run(:switch, "1.1.0") end)
     assert_received {:hook, :two, %{outcome: :cancelled}, _stage}
+    assert calls() == []
     assert %{outcome: :cancelled} = history()
   end
 

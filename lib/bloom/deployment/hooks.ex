@@ -9,7 +9,7 @@ defmodule Bloom.Deployment.Hooks do
   require Logger
 
   alias Bloom.{Config, Error, ErrorLog}
-  alias Bloom.Deployment.{Boot, Context}
+  alias Bloom.Deployment.{Boot, Context, Status}
   alias Bloom.Hook.{Entry, Runner}
 
   @operations [:switch, :rollback]
@@ -18,7 +18,7 @@ defmodule Bloom.Deployment.Hooks do
   @spec any?(Context.t(), Bloom.Hook.kind()) :: boolean()
   def any?(%Context{operation: operation}, kind), do: operation in @operations and entries(kind) != {:ok, []}
 
-  @doc "Runs them up to the first that fails."
+  @doc "Runs them up to the first that fails, or until the deployment is cancelled."
   @spec run_all(Context.t(), :before) :: {:ok, Context.t()} | {:error, Error.t()}
   def run_all(context, kind) do
     case entries(kind) do
@@ -27,7 +27,12 @@ defmodule Bloom.Deployment.Hooks do
     end
   end
 
+  # The walk asks again before its next step.
   defp run_next(entry, {:ok, context}, kind) do
+    if Status.cancelled?(), do: {:halt, {:ok, context}}, else: run_kept(entry, context, kind)
+  end
+
+  defp run_kept(entry, context, kind) do
     record = Runner.run(entry, info(context, kind))
 
     with {:ok, context} <- Context.keep_facts(context, with_record(context, record)), :ok <- record.result do
