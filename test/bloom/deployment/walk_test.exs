@@ -186,6 +186,15 @@ defmodule Bloom.Deployment.WalkTest do
     assert deployment.reason == "too late"
   end
 
+  test "after the decisive step a failure or a late cancel keeps no other step from being done", %{context: context} do
+    decisive = Bloom.Deployment.Steps.decisive(:install)
+    Status.cancel()
+    {result, _log} = with_log(fn -> Walk.forward([Failing, Third], context, [decisive, First]) end)
+    assert {:error, %Error{code: :late}} = result
+    assert asked() == [third: :run]
+    assert {:installed, [{:failing, :run, {:error, "too late"}}, {:third, :run, :ok}]} = journal(context.id)
+  end
+
   test "facts that a step keeps are in the journal", %{context: context} do
     keep = fn context -> Context.keep_facts(context, %{kept: 1}) end
     walk(context, [{{:second, :run}, keep}])
