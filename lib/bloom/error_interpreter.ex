@@ -46,7 +46,7 @@ defmodule Bloom.ErrorInterpreter do
   end
 
   def interpret(reason, unknown) do
-    error = Enum.find_value(@sources, & &1.interpret(reason)) || unknown(reason, unknown)
+    error = Enum.find_value(@sources, &ask(&1, reason)) || unknown(reason, unknown)
     %{error | details: Map.put_new(error.details, :reason, reason)}
   end
 
@@ -120,6 +120,13 @@ defmodule Bloom.ErrorInterpreter do
 
   defp called(module, function, arguments) when is_list(arguments), do: called(module, function, length(arguments))
   defp called(module, function, arity), do: Exception.format_mfa(module, function, arity)
+
+  # What has the name of a known reason and another shape must not hide what happened.
+  defp ask(source, reason) do
+    source.interpret(reason)
+  rescue
+    _another_shape -> nil
+  end
 
   defp unknown(reason, {code, sentence}) do
     Error.new(code, "#{sentence} (#{Words.of(reason)})", suggestions: ["look at the log for the whole reason"])

@@ -61,6 +61,14 @@ defmodule Bloom.ErrorInterpreterTest do
     end
   end
 
+  test "reasons in other shapes than those that are known are words all the same" do
+    known =
+      Enum.map(KnownReasons.release_handler() ++ KnownReasons.processes(), &elem(&1, 0)) ++
+        for({module, reason} <- KnownReasons.systools(), do: {:error, module, reason})
+
+    for reason <- known, bent <- bent(reason), do: bent |> ErrorInterpreter.interpret() |> assert_words()
+  end
+
   test "an error stays what it is, and a failure of another VM becomes one" do
     error = Error.new(:busy, "it is busy", suggestions: ["wait"])
     assert ErrorInterpreter.interpret({:error, error}) == error
@@ -74,6 +82,17 @@ defmodule Bloom.ErrorInterpreterTest do
       assert String.length(Words.of(reason)) <= 501
     end
   end
+
+  # With something else at each place, two levels deep.
+  defp bent(reason, depth \\ 2)
+
+  defp bent(reason, depth) when is_tuple(reason) and depth > 0 do
+    for index <- 0..(tuple_size(reason) - 1)//1,
+        other <- Enum.take_every(KnownReasons.unknown(), 5) ++ bent(elem(reason, index), depth - 1),
+        do: put_elem(reason, index, other)
+  end
+
+  defp bent(_reason, _depth), do: []
 
   defp assert_interpreted(reason, code \\ nil) do
     error = ErrorInterpreter.interpret(reason)

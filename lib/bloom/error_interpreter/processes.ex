@@ -87,7 +87,9 @@ defmodule Bloom.ErrorInterpreter.Processes do
   end
 
   defp said(module, reason) do
-    ": " <> (reason |> module.format_error() |> IO.chardata_to_string() |> Words.bounded())
+    text = reason |> module.format_error() |> IO.chardata_to_string() |> Words.bounded()
+    # What holds a term says it as code.
+    if text =~ ~r/[{}<>#]/ or not String.printable?(text), do: "", else: ": #{text}"
   rescue
     _no_words -> ""
   end

@@ -88,7 +88,7 @@ defmodule Bloom.ErrorInterpreter.ReleaseHandler do
     ])
   end
 
-  def interpret({:sync_error, {:nodedown, node}}) do
+  def interpret({:sync_error, {:nodedown, node}}) when is_atom(node) do
     new(:release_handler, "node #{node} went down while its upgrade was awaited", ["start it and try again"])
   end
 

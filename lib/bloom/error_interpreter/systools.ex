@@ -142,13 +142,13 @@ defmodule Bloom.ErrorInterpreter.Systools do
   defp reading(reason), do: why(reason)
 
   # What systools_lib:read_term/1 answers, and what systools_relup says of its own file.
+  defp problem({:ok, _term}), do: "does not hold what an .appup file holds"
   defp problem({:error, {what, _file, reason}}), do: problem({what, reason})
   defp problem({:error, {what, _file}}), do: problem(what)
   defp problem({:open, :enoent}), do: "is missing"
   defp problem({what, reason}) when is_atom(reason), do: "cannot be #{done(what)}: #{Posix.words(reason)}"
   defp problem({_parse, _where}), do: "is damaged"
   defp problem(what) when is_atom(what), do: "cannot be #{done(what)}"
-  defp problem(_term), do: "does not hold what an .appup file holds"
 
   defp done(:open), do: "opened"
   defp done(:close), do: "closed"

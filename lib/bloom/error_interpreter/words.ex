@@ -11,6 +11,8 @@ defmodule Bloom.ErrorInterpreter.Words do
   @items 6
   @lines 10
   @characters 500
+  # What is looked at of a text, which may be megabytes.
+  @looked_at 2_000
 
   @doc """
   A term in words.
@@ -65,7 +67,14 @@ defmodule Bloom.ErrorInterpreter.Words do
   """
   @spec bounded(String.t()) :: String.t()
   def bounded(text) do
-    text = text |> String.split("\n", trim: true) |> Enum.take(@lines) |> Enum.join("\n") |> String.trim()
+    text =
+      text
+      |> String.slice(0, @looked_at)
+      |> String.split("\n", trim: true)
+      |> Enum.take(@lines)
+      |> Enum.join("\n")
+      |> String.trim()
+
     if String.length(text) > @characters, do: String.slice(text, 0, @characters) <> "…", else: text
   end
 
@@ -76,7 +85,7 @@ defmodule Bloom.ErrorInterpreter.Words do
   defp of("", _depth), do: "empty text"
 
   defp of(binary, _depth) when is_binary(binary) do
-    if String.printable?(binary), do: binary, else: "data of #{byte_size(binary)} bytes"
+    if String.printable?(binary, @looked_at), do: binary, else: "data of #{byte_size(binary)} bytes"
   end
 
   defp of(%Bloom.Error{message: message}, _depth), do: message
