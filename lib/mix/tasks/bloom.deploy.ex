@@ -105,23 +105,31 @@ defmodule Mix.Tasks.Bloom.Deploy do
     file = "#{name}-#{version}.tar.gz"
     path = Path.join([root, "releases", file])
     {:ok, %{size: size}} = File.stat(archive)
-    say(output, version, 0, size, "bringing #{file} (#{Words.megabytes(size)} MB) to #{host}")
+    event = event(version, System.monotonic_time(:millisecond))
+    Output.event(output, event.(0, size), ["bringing #{file} (#{Words.megabytes(size)} MB) to #{host}"])
+    progress = &Output.progress(output, event.(&1, &2), part(&1, &2))
 
-    with {:ok, how} <- Upload.run(target, archive, path, &progress(output, version, &1, &2)) do
-      say(output, version, size, size, if(how == :sent, do: "#{file} is there", else: "#{file} was there already"))
+    with {:ok, how} <- Upload.run(target, archive, path, progress) do
+      text = if how == :sent, do: "#{file} is there", else: "#{file} was there already"
+      Output.event(output, event.(size, size), [text])
       {:ok, path}
     end
   end
 
-  defp say(output, version, done, size, text), do: Output.event(output, event(version, done, size), [text])
-
-  defp progress(output, version, done, size) do
-    text = "#{Words.megabytes(done)} of #{Words.megabytes(size)} MB (#{div(100 * done, size)} %)"
-    Output.progress(output, event(version, done, size), text)
-  end
+  defp part(done, size), do: "#{Words.megabytes(done)} of #{Words.megabytes(size)} MB (#{div(100 * done, size)} %)"
 
   # As the events of the deployment that follows.
-  defp event(version, done, size) do
-    %{event: :progress, operation: :deploy, version: version, stage: :upload, progress: {done, size}}
+  defp event(version, started) do
+    fn done, size ->
+      %{
+        event: :progress,
+        operation: :deploy,
+        version: version,
+        stage: :upload,
+        progress: {done, size},
+        elapsed_ms: System.monotonic_time(:millisecond) - started,
+        probation_left_ms: nil
+      }
+    end
   end
 end

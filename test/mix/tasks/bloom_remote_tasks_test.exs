@@ -103,7 +103,8 @@ defmodule Mix.Tasks.Bloom.RemoteTasksTest do
                TaskRun.run(Bloom.Deploy, ["1.2.0", "--json", "--archive", archive, "--target", "me@server:#{root}"])
 
       assert [first | _others] = String.split(text, "\n", trim: true)
-      assert first =~ ~r/\A{"event":"progress","operation":"deploy","progress":\[0,\d+\],"stage":"upload",/
+      assert first =~ ~r/"event":"progress","operation":"deploy","probation_left_ms":null,"progress":\[0,\d+\]/
+      assert first =~ ~S("stage":"upload","version":"1.2.0")
     end
 
     test "brings nothing that is not what it is to be", %{root: root, archive: archive} do
