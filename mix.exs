@@ -73,8 +73,7 @@ defmodule Bloom.MixProject do
       Bloom.ErrorLog,
       Bloom.Plan,
       Bloom.Validator
-    ],
-    Inside: ~r/./
+    ]
   ]
 
   def project do
@@ -116,7 +115,7 @@ defmodule Bloom.MixProject do
       source_ref: "v#{@version}",
       extras: Enum.flat_map(groups, &elem(&1, 1)) ++ ~w(README.md CHANGELOG.md LICENSE),
       groups_for_extras: groups,
-      groups_for_modules: @modules
+      groups_for_modules: @modules ++ [Inside: ~r/./]
     ]
   end
 

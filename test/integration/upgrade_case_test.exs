@@ -1,6 +1,7 @@
 defmodule Bloom.Integration.UpgradeCaseTest do
   # The case template that users test their own upgrades with, on garden as an application that knows nothing of it.
   alias Bloom.Test.{Garden, HTTP}
+  alias Bloom.UpgradeCase.Archive
 
   use Bloom.UpgradeCase,
     from: Garden.archive("1.0.0"),
@@ -13,7 +14,14 @@ defmodule Bloom.Integration.UpgradeCaseTest do
 
   defp season(node), do: elem(HTTP.get(node.http_port, "/season"), 2)
 
-  test "an upgrade and a rollback, hot and by a restart, are asserted with one line each", %{node: node, to: to} do
+  test "an upgrade and a rollback, hot and by a restart, are asserted with one line each", context do
+    %{node: node, root: root, to: archive} = context
+    # As a directory, which is what `mix release` leaves without its :tar step.
+    assembled = Path.join(root, "assembled")
+    :ok = Archive.unpack(archive, assembled)
+    to = Archive.fetch!(assembled, root)
+    assert to == Path.join(root, "garden-1.1.0.tar.gz")
+
     assert %{mode: :hot, version: "1.1.0", probe: probe} = assert_upgrade(node, to, mode: :hot, probe: &look/1)
     assert %{failed: 0, failures: []} = probe
     assert probe.calls > 10 and probe.longest_ms > 0
@@ -51,26 +59,32 @@ defmodule Bloom.Integration.UpgradeCaseTest do
     failed = assert_raise ExUnit.AssertionError, fn -> assert_upgrade(node, garbage) end
     assert failed.message =~ "release 9.9.9 could not be installed"
   end
+end
 
-  test "releases are taken from their directories as well", %{node: node, root: root} do
-    assert %{from: from, to: to, root: second} = Map.new(boot(from: root, to: root, env: env()))
+defmodule Bloom.Integration.UpgradeCaseRefusalsTest do
+  # What is no good to begin with.
+  use ExUnit.Case, async: true
 
-    assert Path.basename(from) == "garden-1.0.0.tar.gz" and from == to
-    assert second != root and File.exists?(Path.join(second, "bin/garden"))
-    assert running(node) == "1.0.0"
+  import Bloom.UpgradeCase
+
+  alias Bloom.Test.Garden
+
+  @moduletag :integration
+  @moduletag timeout: 180_000
+
+  defp boot_with(env, opts \\ []) do
+    env = [{"GARDEN_NODE", :node}, {"GARDEN_PORT", :port} | env]
+    boot([from: Garden.archive("1.0.0"), env: env] ++ opts)
   end
 
   test "a release that would work outside of its scratch directory is not tested" do
-    outside = env() ++ [{"ERL_ZFLAGS", "-bloom app_root '<<\"/var/lib/garden\">>'"}]
-    failed = assert_raise ExUnit.AssertionError, fn -> boot(from: Garden.archive("1.0.0"), env: outside) end
+    outside = [{"ERL_ZFLAGS", "-bloom app_root '<<\"/var/lib/garden\">>'"}]
+    failed = assert_raise ExUnit.AssertionError, fn -> boot_with(outside) end
     assert failed.message =~ ~s(config :bloom, app_root: "/var/lib/garden" is outside)
   end
 
   test "a release that does not start says why" do
-    bad = env() ++ [{"GARDEN_PORT", "no port"}]
-    failed = assert_raise ExUnit.AssertionError, fn -> boot(from: Garden.archive("1.0.0"), env: bad, restart: false) end
+    failed = assert_raise ExUnit.AssertionError, fn -> boot_with([{"GARDEN_PORT", "no port"}], restart: false) end
     assert failed.message =~ "garden-1.0.0.tar.gz did not start" and failed.message =~ "no port"
   end
-
-  defp env, do: [{"GARDEN_NODE", :node}, {"GARDEN_PORT", :port}]
 end
