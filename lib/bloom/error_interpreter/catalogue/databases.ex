@@ -88,34 +88,40 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Databases do
         {"… --version does not answer a version of PostgreSQL", "The program found is not PostgreSQL's.",
          "Set `database_tools_directory` to where the right ones are."},
       server_unreachable:
-        {"cannot …: the server did not answer in … ms", "PostgreSQL cannot be reached, or is too slow.",
+        {["cannot …: the server did not answer in … ms", "cannot …: … connection to server … failed"],
+         "PostgreSQL cannot be reached, or is too slow.",
          "Check host, port and socket in the repo's configuration, and that the server runs."},
       database_unreachable:
         {"the database of … cannot be reached: …", "As above, seen by Ecto.",
          "See whether it runs and whether the repo's configuration is right."},
       server_gone:
-        {"cannot …: …", "The connection was lost in the middle: the server ended, restarts or recovers.",
+        {"cannot …: … server closed the connection …",
+         "The connection was lost in the middle: the server ended, restarts or recovers.",
          "Start it again, see why it ended, and try again."},
-      server_disk_full: {"cannot …: …", "The server's disk is full, not the node's.", "Free some space on the server."},
+      server_disk_full:
+        {"cannot …: … No space left on device", "The server's disk is full, not the node's.",
+         "Free some space on the server."},
       too_many_connections:
-        {"cannot …: …", "The server takes no more connections.", "Close some, or raise `max_connections`."},
+        {"cannot …: … too many clients …", "The server takes no more connections.",
+         "Close some, or raise `max_connections`."},
       wrong_password:
-        {"cannot …: …", "The server does not take the repo's user or password.",
+        {"cannot …: … password authentication failed …", "The server does not take the repo's user or password.",
          "Correct them in the repo's configuration."},
       access_refused:
-        {"cannot …: …", "The server does not let this user in from here.",
+        {"cannot …: … no pg_hba … entry … role … does not exist", "The server does not let this user in from here.",
          "See `pg_hba.conf` and the roles of the server."},
       not_permitted:
-        {["the repo's user may not make databases, or does not own …", "cannot …: …"], "The repo's user lacks a right.",
-         "Give it that right, or let a user with it do this."},
+        {["the repo's user may not make databases, or does not own …", "cannot …: … permission denied …"],
+         "The repo's user lacks a right.", "Give it that right, or let a user with it do this."},
       database_busy:
         {"another run of Bloom restores a dump of … now", "Two nodes restore into one database.",
          "Let the other one end, and try again."},
       database_in_use:
-        {"cannot …: …", "Other users are connected, or prepared transactions are open.",
+        {"cannot …: … being accessed by other users", "Other users are connected, or prepared transactions are open.",
          "Disconnect them and end these transactions."},
       lock_timeout:
-        {"cannot …: …", "A lock on a table was not free in time.", "End the transactions that hold it, and try again."},
+        {"cannot …: … lock timeout", "A lock on a table was not free in time.",
+         "End the transactions that hold it, and try again."},
       database_failed:
         {"cannot …: …", "PostgreSQL gave another reason, which the message has.",
          "Look at the server's log and try again."},
