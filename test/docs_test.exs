@@ -2,6 +2,10 @@ defmodule Bloom.DocsTest do
   # What Bloom says of itself: in its modules here, in its guides in test/guides_test.exs.
   use ExUnit.Case, async: true
 
+  alias Bloom.Test.References
+
+  doctest References
+
   # Modules with `@moduledoc false` are nobody's business, and those of protocols have no docs.
   @modules for module <- Application.spec(:bloom, :modules),
                module |> Module.split() |> Enum.take(2) != ["Bloom", "Test"],
@@ -44,6 +48,17 @@ defmodule Bloom.DocsTest do
                Enum.any?([moduledoc | Enum.map(entries, &elem(&1, 3))], &example?/1),
                not MapSet.member?(run, inspect(module)),
                do: "doctest #{inspect(module)}"
+             )
+  end
+
+  test "every module and function that a doc names is there" do
+    assert [] ==
+             for(
+               {module, moduledoc, entries} <- @modules,
+               %{"en" => text} <- [moduledoc | Enum.map(entries, &elem(&1, 3))],
+               reference <- References.in_text(text),
+               not References.there?(reference),
+               do: "#{inspect(module)} names #{reference}"
              )
   end
 

@@ -1,6 +1,8 @@
 defmodule Bloom.GuidesTest do
   use ExUnit.Case, async: true
 
+  alias Bloom.Test.References
+
   @guides Path.wildcard("guides/*.md")
   @files ["README.md" | @guides]
   @docs Mix.Project.config()[:docs]
@@ -25,8 +27,8 @@ defmodule Bloom.GuidesTest do
   end
 
   test "every module and function that is named is there" do
-    for file <- @files, [_code, reference] <- Regex.scan(~r/`(Bloom\.[\w.!?]+(?:\/\d)?)/, File.read!(file)) do
-      assert there?(reference), "#{file} names #{reference}"
+    for file <- @files, reference <- References.in_text(File.read!(file)) do
+      assert References.there?(reference), "#{file} names #{reference}"
     end
   end
 
@@ -53,20 +55,5 @@ defmodule Bloom.GuidesTest do
     for [_line, heading] <- Regex.scan(~r/^#+ (.+)$/m, File.read!(file)) do
       heading |> String.downcase() |> String.replace(~r/[^\w\s-]/u, "") |> String.replace(~r/\s+/, "-")
     end
-  end
-
-  defp there?(reference) do
-    {name, arity} = with [name | arity] <- String.split(reference, "/"), do: {name, List.first(arity)}
-    {modules, function} = name |> String.split(".") |> Enum.split_while(&(&1 =~ ~r/^[A-Z]/))
-    module = Module.concat(modules)
-    Code.ensure_loaded?(module) and exports?(module, function, arity)
-  end
-
-  defp exports?(_module, [], _no_arity), do: true
-
-  defp exports?(module, [function | _rest], arity) do
-    Enum.any?(module.module_info(:exports), fn {name, exported} ->
-      to_string(name) in [function, "MACRO-" <> function] and arity in [nil, to_string(exported)]
-    end)
   end
 end

@@ -36,7 +36,7 @@ defmodule Bloom.Relup do
   @doc """
   Makes, checks and writes the relup for a plan whose decision is `:hot`.
 
-  `children` are the changes of supervisors, from `Bloom.Deployment.Children`. Returns the path of the file.
+  `children` are the changes of supervisors, from `Bloom.Deployment.Rehearse`. Returns the path of the file.
   """
   @spec write(Path.t(), Plan.t(), [map()]) :: {:ok, Path.t()} | {:error, Error.t()}
   def write(root, %Plan{} = plan, children) do
