@@ -3,6 +3,7 @@ defmodule Bloom.Audit do
 
   alias Bloom.{Error, ErrorLog, Metadata}
   alias Bloom.ErrorInterpreter.Words
+  alias Bloom.RPC.Origin
 
   @doc """
   Runs `fun`, writes what it has answered, and answers that.
@@ -26,13 +27,15 @@ defmodule Bloom.Audit do
     end
   end
 
-  @doc "Who a process is, in words: the group leader of a caller over RPC is on the node that it came from."
-  @spec who(pid()) :: String.t()
-  def who(caller) do
-    with true <- node(caller) == node(), {:group_leader, leader} <- Process.info(caller, :group_leader) do
-      "#{Words.process(caller)} from #{node(leader)}"
-    else
-      _gone_or_elsewhere -> "#{Words.process(caller)} on #{node(caller)}"
+  @doc """
+  Who the calling process is, in words: the node that its work comes from, see `Bloom.RPC.Origin`, or what it is in this one.
+  """
+  @spec who() :: String.t()
+  def who do
+    case Origin.of(self()) do
+      %Origin{address: :local} -> "#{Words.process(self())} of this node"
+      %Origin{node: nil} = origin -> "#{Words.process(self())} of #{Origin.describe(origin)}"
+      origin -> Origin.describe(origin)
     end
   end
 

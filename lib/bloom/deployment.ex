@@ -40,7 +40,7 @@ defmodule Bloom.Deployment do
   """
   @spec run(operation(), String.t(), keyword()) :: result()
   def run(operation, version, opts \\ []) do
-    ask({:run, operation, version, opts}, "#{operation} of release #{version}")
+    ask({:run, operation, version, opts, Audit.who()}, "#{operation} of release #{version}")
   end
 
   @doc """
@@ -50,7 +50,7 @@ defmodule Bloom.Deployment do
   """
   @spec alone(work(), (Root.t() -> answer)) :: answer | {:error, Error.t()} when answer: term()
   def alone(work, fun) when is_map_key(@works, work) do
-    self() |> Audit.who() |> Audit.run(work, [], fn -> ask_alone(work, fun) end)
+    Audit.run(Audit.who(), work, [], fn -> ask_alone(work, fun) end)
   end
 
   defp ask_alone(work, fun) do
@@ -116,9 +116,7 @@ defmodule Bloom.Deployment do
   def handle_continue(:recover, state), do: {:noreply, recover(state)}
 
   @impl true
-  def handle_call({:run, operation, version, opts}, {caller, _tag} = from, %{ref: nil} = state) do
-    requested_by = Audit.who(caller)
-
+  def handle_call({:run, operation, version, opts, requested_by}, from, %{ref: nil} = state) do
     case Native.cancel_token() do
       {:ok, token} ->
         Status.begin(operation, version, token)

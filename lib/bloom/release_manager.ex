@@ -80,7 +80,7 @@ defmodule Bloom.ReleaseManager do
   def current_release, do: in_words(Releases.current())
 
   defp audited(operation, arguments, fun) do
-    self() |> Audit.who() |> Audit.run(operation, arguments, fun) |> in_words()
+    Audit.who() |> Audit.run(operation, arguments, fun) |> in_words()
   end
 
   defp in_words({:error, error}), do: {:error, Error.to_message(error)}

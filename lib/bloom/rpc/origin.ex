@@ -3,8 +3,8 @@ defmodule Bloom.RPC.Origin do
   Where a call really comes from.
 
   Not where the caller says: its node is that of the process which spawned the one that runs here, as the VM has it, and its
-  address is the other end of that node's connection. What has come by way of a process that works for others (`:rex`,
-  the server of old `:rpc` calls) is of nobody's.
+  address is the other end of that node's connection. What has come by way of a process that works for others (`:rex` and
+  `:net_kernel`, which do so for old nodes) is of nobody's.
   """
 
   alias Bloom.RPC.Addresses
@@ -18,6 +18,8 @@ defmodule Bloom.RPC.Origin do
 
   # A chain of parents that is longer than this is none of a call.
   @deepest 100
+
+  @for_others [:rex, :net_kernel]
 
   @doc """
   Where the work of a process comes from.
@@ -47,12 +49,29 @@ defmodule Bloom.RPC.Origin do
   defp source(_pid, 0), do: :unknown
 
   defp source(pid, left) do
-    case {pid == Process.whereis(:rex), Process.info(pid, :parent)} do
-      {true, _parent} -> :unknown
-      {false, {:parent, :undefined}} -> node()
-      {false, {:parent, parent}} -> source(parent, left - 1)
-      # It has ended, and with it who had spawned that.
-      {false, nil} -> :unknown
+    if pid in Enum.map(@for_others, &Process.whereis/1) do
+      :unknown
+    else
+      case parent(pid) do
+        :undefined -> node()
+        # It has ended, and with it who had spawned that.
+        nil -> :unknown
+        parent -> source(parent, left - 1)
+      end
+    end
+  end
+
+  # What an application runs on is this node's, although who has started it is gone.
+  defp parent(pid) do
+    case Process.info(pid, [:group_leader, :parent]) do
+      [group_leader: ^pid, parent: parent] ->
+        if :application.get_application(pid) == :undefined, do: parent, else: :undefined
+
+      [group_leader: _leader, parent: parent] ->
+        parent
+
+      nil ->
+        nil
     end
   end
 

@@ -9,7 +9,10 @@ defmodule Bloom.RPC.OriginTest do
     assert %Origin{address: :local} =
              Task.await(Task.async(fn -> Task.await(Task.async(fn -> Origin.of(self()) end)) end))
 
-    assert %Origin{address: :local} = Origin.of(Process.whereis(:init))
+    for name <- [:init, :kernel_sup, Bloom.Supervisor, Bloom.Deployment, Logger] do
+      assert %Origin{address: :local} = name |> Process.whereis() |> Origin.of()
+    end
+
     assert %Origin{address: :local} = :erpc.call(node(), fn -> Origin.of(self()) end)
   end
 
