@@ -31,6 +31,8 @@ defmodule Bloom.MixProject do
     ),
     Reference: ~w(
       configuration
+      the-command-line
+      florist
       telemetry
       the-journal
       troubleshooting
@@ -49,6 +51,14 @@ defmodule Bloom.MixProject do
       Bloom.Metadata,
       Bloom.DatabaseBackup,
       Bloom.MigrationTracker
+    ],
+    "From outside": [
+      Bloom.RPC,
+      Bloom.RPC.Operations,
+      Bloom.RPC.Token,
+      Bloom.RPC.Follow,
+      Bloom.CLI,
+      Bloom.CLI.ExitCode
     ],
     "Building and starting": [
       Bloom.Release,
