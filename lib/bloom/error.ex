@@ -101,9 +101,21 @@ defmodule Bloom.Error do
     )
   end
 
-  @doc "The codes of the five messages that nothing is appended to."
-  @spec promised() :: [atom()]
-  def promised, do: @promised
+  @doc "Whether its message is one of the five that nothing is appended to."
+  @spec promised?(t()) :: boolean()
+  def promised?(%__MODULE__{code: code}), do: code in @promised
+
+  @doc """
+  The message with the why that is kept beside it, for a history.
+
+      iex> Bloom.Error.in_full(Bloom.Error.invalid_relup("it has no way back"))
+      "Invalid release upgrade file - check release compatibility (it has no way back)"
+      iex> Bloom.Error.in_full(Bloom.Error.otp_too_old("24.0", "25.0"))
+      "OTP version 24.0 is below minimum required 25.0"
+  """
+  @spec in_full(t()) :: String.t()
+  def in_full(%__MODULE__{code: :invalid_relup, message: message, details: %{why: why}}), do: "#{message} (#{why})"
+  def in_full(%__MODULE__{message: message}), do: message
 
   @doc "An error of the native library, whose message already says what to do next."
   @spec from_native(%{code: atom(), message: String.t()}) :: t()

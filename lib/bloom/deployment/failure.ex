@@ -15,27 +15,33 @@ defmodule Bloom.Deployment.Failure do
   def told(error, true, context) do
     Error.new(
       :taken_back,
-      "release #{context.version} was taken back, #{context.root.running} runs: #{error.message}",
+      "release #{context.version} was taken back, #{context.root.running} runs: #{Error.in_full(error)}",
       details: error.details,
       suggestions: ["fix the release and install it again"]
     )
   end
 
-  @doc "With what the steps have noted."
+  @doc "With what the steps have noted; beside a message that is kept to the letter."
   @spec noted(Error.t(), Context.t()) :: Error.t()
   def noted(error, context) do
     case Context.notes_text(context) do
       nil -> error
-      text -> %{error | message: "#{error.message}; #{text}"}
+      text -> if Error.promised?(error), do: beside(error, text), else: %{error | message: "#{error.message}; #{text}"}
     end
   end
+
+  defp beside(error, text), do: %{error | suggestions: error.suggestions ++ [text]}
+
+  @doc "Why it failed, for the history: all of it."
+  @spec reason(Error.t(), Context.t()) :: String.t()
+  def reason(error, context), do: Enum.join([Error.in_full(error) | List.wrap(Context.notes_text(context))], "; ")
 
   @doc "It failed, and what it did could not be undone."
   @spec not_undone(Error.t(), Error.t(), Context.t()) :: Error.t()
   def not_undone(error, undo_error, context) do
     Error.new(
       :take_back_failed,
-      "#{context.operation} of release #{context.version} failed (#{error.message}) and could not be undone: " <>
+      "#{context.operation} of release #{context.version} failed (#{Error.in_full(error)}) and could not be undone: " <>
         undo_error.message,
       suggestions: undo_error.suggestions ++ ["restart the node: #{context.root.running} is still permanent and boots"]
     )

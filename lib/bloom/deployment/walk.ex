@@ -57,7 +57,7 @@ defmodule Bloom.Deployment.Walk do
 
         {:error, error, context} ->
           context = Context.recall(context)
-          journal(Metadata.finish_step(entry, {:error, error.message}, context.facts))
+          journal(Metadata.finish_step(entry, {:error, Error.in_full(error)}, context.facts))
           if decided?(context, done), do: go_on(rest, context, done, error), else: back([step | done], context, error)
       end
     else
@@ -142,10 +142,9 @@ defmodule Bloom.Deployment.Walk do
   # Until its end is written down, whoever comes next does this again.
   defp give_up(context, error) do
     outcome = Failure.outcome(error)
-    context = failure_hooks(%{context | failure: %{outcome: outcome, reason: Failure.noted(error, context).message}})
-    error = Failure.noted(error, context)
-    finish(context, outcome, error.message)
-    {:error, error}
+    context = failure_hooks(%{context | failure: %{outcome: outcome, reason: Failure.reason(error, context)}})
+    finish(context, outcome, Failure.reason(error, context))
+    {:error, Failure.noted(error, context)}
   end
 
   defp failure_hooks(context) do

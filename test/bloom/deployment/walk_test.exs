@@ -108,6 +108,17 @@ defmodule Bloom.Deployment.WalkTest do
     assert {:first, :undo, :ok} in entries
   end
 
+  test "a message that is kept to the letter is answered as it is, and the history has why", %{context: context} do
+    note = fn context -> {:ok, Bloom.Deployment.Context.note(context, "two left")} end
+    refused = {:error, Error.invalid_relup("it has no way back")}
+    {{:error, error}, _log} = walk(context, [{{:first, :run}, note}, {{:second, :run}, refused}])
+
+    assert Error.to_message(error) == "Invalid release upgrade file - check release compatibility"
+    assert "two left" in error.suggestions
+    {:ok, deployment} = Metadata.get_deployment(context.id)
+    assert deployment.reason =~ "check release compatibility (it has no way back); two left"
+  end
+
   test "a step that raises, throws or exits is a failure", %{context: context} do
     for crash <- [fn _ -> raise "boom" end, fn _ -> throw(:boom) end, fn _ -> exit(:boom) end] do
       {result, _log} = walk(context, [{{:second, :run}, crash}])
