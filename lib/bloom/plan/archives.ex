@@ -58,10 +58,9 @@ defmodule Bloom.Plan.Archives do
   defp tried(plan), do: plan
 
   defp stage(archive, request) do
-    with {:error, error} <- Native.archive_stage(archive, request) do
-      {:error, %{error | message: "#{archive}: #{within(error.message, request.root)}"}}
-    else
+    case Native.archive_stage(archive, request) do
       {:ok, staged} -> {:ok, staged.verified}
+      {:error, error} -> {:error, %{error | message: "#{archive}: #{within(error.message, request.root)}"}}
     end
   end
 
