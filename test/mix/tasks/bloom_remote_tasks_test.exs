@@ -54,6 +54,11 @@ defmodule Mix.Tasks.Bloom.RemoteTasksTest do
     refute File.exists?(Path.join(root, "bin/called"))
   end
 
+  test "each is in the guide" do
+    guide = File.read!("guides/the-command-line.md")
+    for {task, _command} <- [{Bloom.Deploy, "deploy"} | @tasks], do: assert(guide =~ Mix.Task.task_name(task))
+  end
+
   test "the environment may name the server, and the option goes before it", %{root: root} do
     System.put_env("BLOOM_TARGET", root)
     assert TaskRun.run(Bloom.Status, []) == {"", 4}
