@@ -210,7 +210,9 @@ defmodule Bloom.Test.Faults.Scenario do
     database = if database?(scenario), do: DatabaseRelease.env(Site.database(root)), else: []
     probation = {"GARDEN_PROBATION_MS", Integer.to_string(probation_ms)}
     hooks = for file <- List.wrap(hooks_file(scenario, root)), do: {"GARDEN_HOOKS", file}
-    [probation, {"GARDEN_RESTARTED_BY", "the matrix of faults"}] ++ hooks ++ database
+    # What is small is to become full in the middle of a deployment, not to be refused before.
+    disk = {"GARDEN_MIN_DISK_SPACE_MB", "0"}
+    [probation, disk, {"GARDEN_RESTARTED_BY", "the matrix of faults"}] ++ hooks ++ database
   end
 
   @doc "Prepares the root of a scenario: deployed, started, led to where the operation starts, and stopped in order."

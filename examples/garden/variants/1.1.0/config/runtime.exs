@@ -14,6 +14,7 @@ hooks =
   end
 
 config :bloom,
+  min_disk_space_mb: String.to_integer(System.get_env("GARDEN_MIN_DISK_SPACE_MB", "500")),
   health_checks: [garden: {Garden.Health, :check, []}],
   hooks: hooks,
   probation_ms: String.to_integer(System.get_env("GARDEN_PROBATION_MS", "300")),

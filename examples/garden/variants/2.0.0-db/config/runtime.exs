@@ -8,6 +8,7 @@ config :garden,
   season: "spring"
 
 config :bloom,
+  min_disk_space_mb: String.to_integer(System.get_env("GARDEN_MIN_DISK_SPACE_MB", "500")),
   health_checks: [garden: {Garden.Health, :check, []}],
   probation_ms: String.to_integer(System.get_env("GARDEN_PROBATION_MS", "300")),
   restarted_by: System.get_env("GARDEN_RESTARTED_BY"),
