@@ -21,3 +21,7 @@ config :bloom,
   restarted_by: System.get_env("GARDEN_RESTARTED_BY"),
   response_probes: [look: "http://127.0.0.1:#{port}/health"],
   max_response_time_ms: 1000
+
+if secret = System.get_env("GARDEN_SECRET") do
+  config :bloom, require_authentication: true, shared_secret: secret
+end
