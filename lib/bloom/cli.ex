@@ -54,5 +54,16 @@ defmodule Bloom.CLI do
       session = %Session{remote: remote, output: output, timeout_ms: Keyword.get(options, :timeout, 600) * 1000}
       if command in @deployments, do: Deployments.run(asked, session), else: Questions.run(asked, session)
     end
+  rescue
+    exception -> {:error, broken(exception)}
+  end
+
+  # A node with a Bloom that answers otherwise than this one expects, most likely.
+  defp broken(exception) do
+    %{
+      code: :client_failed,
+      message: "bin/bloom itself failed: #{Exception.message(exception)}",
+      suggestions: ["see bin/bloom status; what was begun goes on in the node"]
+    }
   end
 end

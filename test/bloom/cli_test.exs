@@ -78,6 +78,10 @@ defmodule Bloom.CLITest do
     assert device |> StringIO.contents() |> elem(1) =~ "node garden@nowhere does not answer"
   end
 
+  test "an answer that it does not understand is no crash" do
+    assert {:failed, "", "releases: bin/bloom itself failed: " <> _} = run(["releases"], %{list: {:ok, [:what]}})
+  end
+
   describe "questions" do
     test "status" do
       answers = %{
@@ -193,7 +197,12 @@ defmodule Bloom.CLITest do
            ]},
         install: when_told(:ok),
         switch: when_told(:ok),
-        follow: {:each, [follow([progress(operation: :install, stage: :stage)]), follow([progress([]), progress([])])]}
+        follow:
+          {:each,
+           [
+             follow([progress(operation: :install, stage: :stage)]),
+             follow([progress(probation_left_ms: nil), progress([])])
+           ]}
       }
 
       assert {:done, text, ""} = run(["deploy", "1.1.0"], answers)
@@ -201,6 +210,7 @@ defmodule Bloom.CLITest do
       assert text == """
              install 1.1.0: unpacking
              1.1.0 is installed
+             switch 1.1.0: having its first checks
              switch 1.1.0: on probation, 1 s left
              1.1.0 runs and is committed
              """

@@ -63,7 +63,7 @@ defmodule Bloom.Integration.CLITest do
     output = run!(node, ["deploy", "1.1.0", "--archive", archives["1.1.0"]])
     assert output =~ ~r/copying the archive to .*garden-1.1.0.tar.gz\n/
     assert output =~ "\n1.1.0 is installed\n"
-    assert output =~ ~r/^switch 1.1.0: on probation/m
+    assert output =~ ~r/^switch 1.1.0: on probation, \d s left$/m
     assert output =~ ~r/\n1.1.0 runs and is committed\n\z/
     assert Node.get(node, "/version") == "1.1.0"
 

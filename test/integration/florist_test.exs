@@ -138,6 +138,9 @@ defmodule Bloom.Integration.FloristTest do
       options = [[limit: 1]]
       assert {:ok, deployments} = ask(node, :history, options, token(node, :history, options))
       assert length(deployments) <= 1
+
+      assert ask(node, :follow, [self()], token(node, :follow, [self()])) == :ok
+      assert_receive {:bloom_follow, %{event: :idle}}, 5_000
     end
 
     test "the functions of the README take it as their last argument", %{node: node} do
@@ -165,7 +168,11 @@ defmodule Bloom.Integration.FloristTest do
   defp bytes(tuple) when is_tuple(tuple), do: "t" <> many(Tuple.to_list(tuple))
   defp bytes(atom) when is_atom(atom), do: "a" <> sized(to_string(atom))
   defp bytes(integer) when is_integer(integer), do: "i" <> sized(to_string(integer))
+  defp bytes(pid) when is_pid(pid), do: "p" <> sized("#{node(pid)}\0" <> numbers(:erlang.term_to_binary(pid)))
   defp bytes(binary), do: "b" <> sized(binary)
+
+  # The id, the serial and the creation.
+  defp numbers(external), do: binary_part(external, byte_size(external), -12)
 
   defp many(terms), do: <<length(terms)::64>> <> Enum.map_join(terms, &bytes/1)
   defp sized(binary), do: <<byte_size(binary)::64>> <> binary

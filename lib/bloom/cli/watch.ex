@@ -161,7 +161,7 @@ defmodule Bloom.CLI.Watch do
   defp tell(state, progress) do
     output = state.session.output
     text = Words.progress(progress)
-    stage = {progress.operation, progress.version, progress.stage}
+    stage = {progress.operation, progress.version, Words.stage(progress)}
     if stage == state.stage, do: Output.progress(output, progress, text), else: Output.event(output, progress, [text])
     %{state | stage: stage, deadline: nil}
   end

@@ -36,8 +36,18 @@ defmodule Bloom.CLI.Words do
   """
   @spec progress(map()) :: String.t()
   def progress(status) do
-    "#{what(status)}: #{Map.get(@stages, status.stage, to_string(status.stage))}#{part(status.progress)}#{left(status)}"
+    "#{what(status)}: #{stage(status)}#{part(status.progress)}#{left(status)}"
   end
+
+  @doc """
+  What the stage is called, by which it is told from the one before.
+
+      iex> Bloom.CLI.Words.stage(%{stage: :rehearse, probation_left_ms: nil})
+      "rehearsing"
+  """
+  @spec stage(map()) :: String.t()
+  def stage(%{stage: :probation, probation_left_ms: nil}), do: "having its first checks"
+  def stage(%{stage: stage}), do: Map.get(@stages, stage, to_string(stage))
 
   defp what(%{operation: operation, version: nil}), do: operation |> to_string() |> String.replace("_", " ")
   defp what(%{operation: operation, version: version}), do: "#{operation} #{version}"

@@ -22,6 +22,9 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Remote do
          "See whether it runs, and whether `RELEASE_NODE`, `RELEASE_DISTRIBUTION` and `RELEASE_COOKIE` are right."},
       call_failed:
         {"the call broke off on …: …", "The node ended, or the call raised there.", "See the log of the node."},
+      client_failed:
+        {"bin/bloom itself failed: …", "The node answered what this `bin/bloom` does not understand, or it has a bug.",
+         "See `bin/bloom status`: what was begun goes on in the node."},
       unknown_outcome:
         {"the journal of … does not say what came of it",
          "The connection was lost and the journal has no end of it yet.", "See `bin/bloom status`."},
