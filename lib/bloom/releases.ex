@@ -5,7 +5,7 @@ defmodule Bloom.Releases do
   Whoever lets somebody in writes the audit log; nothing here does.
   """
 
-  alias Bloom.{Deployment, Error, LifecycleManager, Plan, ReleaseHandler, RollbackTarget, Root}
+  alias Bloom.{Deployment, Error, LifecycleManager, Plan, ReleaseHandler, RollbackTarget, Root, Validator}
 
   @type release :: %{name: String.t(), version: String.t(), status: ReleaseHandler.status()}
 
@@ -53,7 +53,7 @@ defmodule Bloom.Releases do
   end
 
   defp would_remove(version) do
-    with {:ok, version} <- parse(version), {:ok, root} <- Root.fetch() do
+    with {:ok, version} <- Validator.validate_version(version), {:ok, root} <- Root.fetch() do
       LifecycleManager.remove(root, version, dry_run: true)
     end
   end
@@ -61,7 +61,7 @@ defmodule Bloom.Releases do
   @doc "See `Bloom.ReleaseManager.plan_release/1`."
   @spec plan(term()) :: {:ok, Plan.t()} | {:error, Error.t()}
   def plan(version) do
-    with {:ok, version} <- parse(version),
+    with {:ok, version} <- Validator.validate_version(version),
          {:ok, root} <- Root.fetch(),
          :ok <- installed(version) do
       Plan.make(root, version)
@@ -80,26 +80,7 @@ defmodule Bloom.Releases do
     with :error <- ReleaseHandler.running(), do: {:error, Error.no_running_release()}
   end
 
-  @doc """
-  The version, or what is wrong with it.
-
-      iex> Bloom.Releases.parse("1.2.3")
-      {:ok, "1.2.3"}
-      iex> {:error, error} = Bloom.Releases.parse("abc")
-      iex> error.message
-      "Invalid version format: abc. Expected format: X.Y.Z or X.Y.Z-suffix"
-  """
-  @spec parse(term()) :: {:ok, String.t()} | {:error, Error.t()}
-  def parse(version) when is_binary(version) do
-    case Version.parse(version) do
-      {:ok, _version} -> {:ok, version}
-      :error -> {:error, Error.invalid_version(version)}
-    end
-  end
-
-  def parse(version), do: {:error, Error.invalid_version(version)}
-
   defp deploy(operation, version, opts) do
-    with {:ok, version} <- parse(version), do: Deployment.run(operation, version, opts)
+    with {:ok, version} <- Validator.validate_version(version), do: Deployment.run(operation, version, opts)
   end
 end

@@ -24,7 +24,7 @@ defmodule Bloom.Validator do
 
   require Logger
 
-  alias Bloom.{Config, Error, Plan, ReleaseHandler, Releases, Root}
+  alias Bloom.{Config, Error, Plan, ReleaseHandler, Root}
   alias Bloom.HealthChecker.VM
   alias Bloom.Release.OTPVersion
   alias Bloom.Validator.{Archive, Compatibility, Resources}
@@ -69,7 +69,14 @@ defmodule Bloom.Validator do
       "Invalid version format: abc. Expected format: X.Y.Z or X.Y.Z-suffix"
   """
   @spec validate_version(term()) :: {:ok, String.t()} | {:error, Error.t()}
-  def validate_version(version), do: Releases.parse(version)
+  def validate_version(version) when is_binary(version) do
+    case Version.parse(version) do
+      {:ok, _version} -> {:ok, version}
+      :error -> {:error, Error.invalid_version(version)}
+    end
+  end
+
+  def validate_version(version), do: {:error, Error.invalid_version(version)}
 
   @doc "Whether the archive of a version is there, and is none of the version that runs."
   @spec validate_archive(Root.t(), String.t()) :: :ok | {:error, Error.t()}

@@ -24,7 +24,19 @@ defmodule Bloom.RPC.Operations do
   the history.
   """
 
-  alias Bloom.{DatabaseBackup, Deployment, Error, HealthChecker, Metadata, Plan, ReleaseHandler, Releases, Root}
+  alias Bloom.{
+    DatabaseBackup,
+    Deployment,
+    Error,
+    HealthChecker,
+    Metadata,
+    Plan,
+    ReleaseHandler,
+    Releases,
+    Root,
+    Validator
+  }
+
   alias Bloom.DatabaseBackup.Repos
   alias Bloom.ErrorInterpreter.Words
   alias Bloom.Metadata.History
@@ -118,13 +130,15 @@ defmodule Bloom.RPC.Operations do
   defp health(checks), do: %{healthy: Enum.all?(checks, &(&1.result == :ok)), checks: checks}
 
   defp backup(version) do
-    with {:ok, version} <- Releases.parse(version), {:ok, repos} <- Repos.running() do
+    with {:ok, version} <- Validator.validate_version(version), {:ok, repos} <- Repos.running() do
       DatabaseBackup.create(version, repos)
     end
   end
 
   defp archive(version) do
-    with {:ok, version} <- Releases.parse(version), {:ok, root} <- Root.fetch(), do: {:ok, Root.archive(root, version)}
+    with {:ok, version} <- Validator.validate_version(version),
+         {:ok, root} <- Root.fetch(),
+         do: {:ok, Root.archive(root, version)}
   end
 
   defp history(opts) do

@@ -1,5 +1,0 @@
-defmodule Bloom.ReleasesTest do
-  use ExUnit.Case, async: true
-
-  doctest Bloom.Releases
-end
