@@ -40,13 +40,17 @@ defmodule Bloom.Integration.RefusedTest do
   test "a configuration that its Bloom would not start with", %{node: node, root: root} do
     assert :ok = install(node, "1.1.0")
 
-    File.write!(Path.join(root, "releases/1.1.0/runtime.exs"), "\nconfig :bloom, probation: 1, probation_ms: :long", [
-      :append
-    ])
+    File.write!(
+      Path.join(root, "releases/1.1.0/runtime.exs"),
+      "\nconfig :bloom, probation: 1, busy_timeout_ms: :long",
+      [
+        :append
+      ]
+    )
 
     message = refuses_switch(node, "1.1.0")
     assert message =~ "unknown option config :bloom, :probation, did you mean :probation_ms?"
-    assert message =~ "expected config :bloom, :probation_ms to be an integer that is not negative, got: :long"
+    assert message =~ "expected config :bloom, :busy_timeout_ms to be a positive integer, got: :long"
   end
 
   test "a compile-time setting that differs at run time", %{node: node} do
