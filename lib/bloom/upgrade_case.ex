@@ -31,15 +31,13 @@ if Code.ensure_loaded?(ExUnit.CaseTemplate) do
       * `ready` - a function of the node that says whether it serves. By default, whether all applications are started;
       * `restart` - `false` where it is not to be started again.
 
-    `@tag upgrade: [env: [...]]` sets them for one test. Releases are started from where the tests run, so the database
+    `@tag upgrade_case: [env: [...]]` sets them for one test. Releases are started from where the tests run, so the database
     and everything else that they need has to be there, by their configuration.
 
     The guide "Testing upgrades" has more of it.
     """
 
     use ExUnit.CaseTemplate
-
-    import ExUnit.Assertions
 
     alias Bloom.UpgradeCase.{Archive, Node, Probe}
 
@@ -56,7 +54,7 @@ if Code.ensure_loaded?(ExUnit.CaseTemplate) do
         @moduletag timeout: 300_000
 
         setup context do
-          Bloom.UpgradeCase.boot(Keyword.merge(unquote(opts), Map.get(context, :upgrade, [])))
+          Bloom.UpgradeCase.boot(Keyword.merge(unquote(opts), Map.get(context, :upgrade_case, [])))
         end
       end
     end

@@ -48,6 +48,12 @@ defmodule Bloom.Integration.NewUserTest do
 
     assert NewUser.rpc!(user, "MyApp.hello()") == ":world"
     assert await_node(user, 1) == pid
+
+    # The same way in a suite of the user's own, as the guide has it.
+    guide = NewUser.blocks(File.read!("guides/testing-upgrades.md"), ["Does this release of mine become that one?"])
+    {"elixir", test} = hd(guide)
+    File.write!(Path.join(user.dir, "test/upgrade_test.exs"), test)
+    assert NewUser.sh!(user, "mix test test/upgrade_test.exs") =~ "1 test, 0 failures"
   end
 
   defp normal(code), do: code |> Code.eval_string() |> elem(0)
