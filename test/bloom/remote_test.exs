@@ -63,14 +63,11 @@ defmodule Bloom.RemoteTest do
     {output, 0} = System.cmd("elixir", ["-pa", ebin, "-e", code], stderr_to_stdout: true)
     missing = "there is no #{dir}/no/bin/bloom: deploy a release that was built with Bloom.Release.prepare there first"
 
-    assert String.split(output, "\n", trim: true) == [
-             "ssh: Could not resolve hostname nowhere",
-             "3",
-             missing,
-             "1",
-             missing,
-             "1"
-           ]
+    # What the programs say and what this VM says has no order, and a shell may add that nobody reads any more.
+    lines = String.split(output, "\n", trim: true)
+    assert ["3", "1", "1"] == Enum.filter(lines, &(&1 =~ ~r/^\d$/))
+    assert "ssh: Could not resolve hostname nowhere" in lines
+    assert 2 == Enum.count(lines, &(&1 == missing))
   end
 
   test "it ends with this VM", %{root: root} do
