@@ -31,7 +31,8 @@ defmodule Bloom.Remote.Upload do
           {:ok, :sent | :there} | {:error, Error.t()}
   def run(%Target{} = target, file, to, progress \\ fn _sent, _size -> :ok end) do
     with {:ok, %{bytes: size, sha256: sha256}} <- Native.file_digest(file) do
-      mark = Base.encode16(:rand.bytes(4), case: :lower)
+      # Where the server is killed meanwhile, Bloom removes a file of such a name when it starts, see DurableFile.
+      mark = Integer.to_string(:rand.uniform(1_000_000_000))
       words = Remote.command(target, Shell.script(@receive, [to, mark, "#{size}", sha256]))
       # A port that breaks takes its owner along.
       task = Task.async(fn -> transfer(words, file, size, progress) end)

@@ -2,7 +2,7 @@ defmodule Bloom.Remote.UploadTest do
   # Alone, as it changes PATH.
   use ExUnit.Case
 
-  alias Bloom.Error
+  alias Bloom.{DurableFile, Error}
   alias Bloom.Remote.{Target, Upload}
   alias Bloom.Test.FakeSSH
 
@@ -28,6 +28,16 @@ defmodule Bloom.Remote.UploadTest do
     assert File.ls!(dir) == [Path.basename(to)]
     assert_received {:sent, 262_144, 1_000_003}
     assert_received {:sent, 1_000_003, 1_000_003}
+  end
+
+  test "what is on its way has a name that is removed where it stays behind", %{archive: file, dir: dir, to: to} do
+    test = self()
+    assert Upload.run(target("server"), file, to, fn _sent, _size -> send(test, File.ls!(dir)) end) == {:ok, :sent}
+    assert_received [temporary]
+    assert String.starts_with?(temporary, Path.basename(to) <> ".")
+    File.write!(Path.join(dir, temporary), "a part")
+    DurableFile.sweep([dir])
+    assert File.ls!(dir) == [Path.basename(to)]
   end
 
   test "what is there already is not sent again, and what differs is replaced", %{archive: file, to: to} do
