@@ -169,11 +169,15 @@ defmodule Bloom.Metadata do
   A row that was changed, removed or put in by something else than Bloom is an error (code `:audit_broken`) that names the
   first one. Else the answer says how many rows there are (`:rows`), how many of them an older Bloom without digests had
   written (`:adopted`), how many it has written since (`:pending`), the `:first` row that is kept, and the `:head`: the
-  digest of the last row. Who notes that elsewhere sees later also whether somebody has written a whole new log.
+  digest of the last row.
 
-      {:ok, %{rows: 12, adopted: 0, pending: 0, first: 1, head: "5f0c..."}} = Bloom.Metadata.verify_audit()
+  There is no key in the digests, so who can write the file can write a whole new log. Who notes the head elsewhere finds that
+  too: with `noted: head` the log has to go on from that row, unless it is so old that it was forgotten.
+
+      {:ok, %{rows: 12, adopted: 0, pending: 0, first: 1, head: head}} = Bloom.Metadata.verify_audit()
+      {:ok, %{rows: 15}} = Bloom.Metadata.verify_audit(noted: head)
   """
-  @spec verify_audit() ::
+  @spec verify_audit(noted: String.t()) ::
           {:ok,
            %{
              rows: non_neg_integer(),
@@ -183,7 +187,7 @@ defmodule Bloom.Metadata do
              head: String.t()
            }}
           | {:error, Error.t()}
-  def verify_audit, do: Records.verify_audit()
+  def verify_audit(opts \\ []), do: Records.verify_audit(opts[:noted])
 
   @doc "Whether the journal can be relied on. As long as it cannot, nothing is deployed."
   @spec status() :: :ok | {:error, Error.t()}

@@ -41,12 +41,37 @@ defmodule Bloom.Metadata.Records do
     Store.audit(entry, @audited)
   end
 
-  @doc "Looks whether the audit log is as it was written."
-  @spec verify_audit() :: {:ok, map()} | {:error, Error.t()}
-  def verify_audit do
+  @doc "Looks whether the audit log is as it was written, and goes on from a row with a digest that somebody has noted."
+  @spec verify_audit(String.t() | nil) :: {:ok, map()} | {:error, Error.t()}
+  def verify_audit(noted) do
     with {:ok, %{fault: fault} = verdict} <- Store.verify_audit(@audited) do
-      if fault, do: {:error, broken(fault)}, else: {:ok, Map.delete(verdict, :fault)}
+      cond do
+        fault -> {:error, broken(fault)}
+        noted == nil -> {:ok, Map.delete(verdict, :fault)}
+        true -> with :ok <- find(noted), do: {:ok, Map.delete(verdict, :fault)}
+      end
     end
+  end
+
+  defp find(noted) do
+    select = "SELECT 1 FROM audit WHERE digest = ?1 UNION SELECT 1 FROM audit_chain WHERE base = ?1"
+
+    with {:ok, digest} <- Base.decode16(noted, case: :lower),
+         {:ok, [_found]} <- Store.query(select, [{:blob, digest}]) do
+      :ok
+    else
+      {:error, error} -> {:error, error}
+      _none -> {:error, not_in_the_log(noted)}
+    end
+  end
+
+  defp not_in_the_log(noted) do
+    Error.new(:audit_broken, "the audit log does not go on from the row with the digest #{noted}",
+      details: %{noted: noted},
+      suggestions: [
+        "it is another log, or the row was forgotten as #{@audited} came after it: compare with a copy of bloom.db"
+      ]
+    )
   end
 
   defp broken(%{row: row, why: why}) do

@@ -15,7 +15,7 @@ defmodule Bloom.Native.AuditLog do
           result: binary()
         }
 
-  @typedoc "What a look at the log has found, see `Bloom.Metadata.verify_audit/0`."
+  @typedoc "What a look at the log has found, see `Bloom.Metadata.verify_audit/1`."
   @type verdict :: %{
           rows: non_neg_integer(),
           adopted: non_neg_integer(),

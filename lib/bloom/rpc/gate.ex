@@ -6,7 +6,7 @@ defmodule Bloom.RPC.Gate do
   `require_authentication` is set the token has to be good and new.
   """
 
-  alias Bloom.{Audit, Config, Deployment, Error}
+  alias Bloom.{Audit, Config, Deployment, Error, ErrorInterpreter, Telemetry}
   alias Bloom.RPC.{Addresses, Nonces, Operations, Origin, Redaction, Throttle, Token}
 
   @doc "Runs an operation for whoever has called this process."
@@ -15,12 +15,23 @@ defmodule Bloom.RPC.Gate do
     # A node that boots has its distribution before its configuration, and its journal would be opened in the wrong place.
     if Process.whereis(Deployment) do
       origin = Origin.of(self())
-      answer = with :ok <- admit(origin, operation, arguments, token), do: Operations.run(operation, arguments)
-      Audit.write(Origin.describe(origin), Redaction.name(operation), Redaction.of(arguments), outcome(answer))
-      answer
+      told = %{operation: Redaction.name(operation), who: Origin.describe(origin)}
+
+      Telemetry.span([:bloom, :rpc], told, fn ->
+        answer = answer(origin, operation, arguments, token)
+        Audit.write(told.who, told.operation, Redaction.of(arguments), outcome(answer))
+        {answer, result(answer)}
+      end)
     else
       {:error, Deployment.not_started()}
     end
+  end
+
+  # What crashes is an answer as well, and written down.
+  defp answer(origin, operation, arguments, token) do
+    with :ok <- admit(origin, operation, arguments, token), do: Operations.run(operation, arguments)
+  catch
+    kind, reason -> {:error, ErrorInterpreter.crash("the operation", kind, reason, __STACKTRACE__)}
   end
 
   defp admit(origin, operation, arguments, token) do
@@ -98,4 +109,7 @@ defmodule Bloom.RPC.Gate do
   defp outcome({:ok, _value}), do: :ok
   defp outcome({:error, error}), do: {:error, "#{error.code}: #{error.message}"}
   defp outcome(:ok), do: :ok
+
+  defp result({:error, error}), do: %{result: :error, code: error.code}
+  defp result(_answer), do: %{result: :ok, code: nil}
 end

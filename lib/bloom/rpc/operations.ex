@@ -18,10 +18,10 @@ defmodule Bloom.RPC.Operations do
   | `:backup` | version | `{:ok, backup}` |
   | `:follow` | pid | `:ok`, and messages to that process, see `Bloom.RPC.Follow` |
   | `:archive` | version | `{:ok, path}`: where the archive of that version is looked for |
-  | `:verify_audit` | | `{:ok, map}`, see `Bloom.Metadata.verify_audit/0` |
+  | `:verify_audit` | options | `{:ok, map}`, see `Bloom.Metadata.verify_audit/1` |
 
   Options may be left out. They are keyword lists: those of `Bloom.ReleaseManager` for releases, `limit: 50` for
-  the history.
+  the history, `noted: head` for the audit log.
   """
 
   alias Bloom.{
@@ -93,6 +93,7 @@ defmodule Bloom.RPC.Operations do
   defp operate(:follow, [pid]) when is_pid(pid), do: Follow.start(pid)
   defp operate(:archive, [version]), do: archive(version)
   defp operate(:verify_audit, []), do: Metadata.verify_audit()
+  defp operate(:verify_audit, [[noted: head]]) when is_binary(head), do: Metadata.verify_audit(noted: head)
 
   defp operate(operation, _arguments) when operation in @operations do
     {:error, wrong_arguments("these are not the arguments of #{operation}")}

@@ -4,8 +4,6 @@ defmodule Bloom.RPC.Redaction do
   alias Bloom.{Config, Secrets}
   alias Bloom.RPC.Plain
 
-  @token ~r/bloom1\.[A-Za-z0-9_-]+/
-
   # In bytes of its external form.
   @largest 4096
 
@@ -48,7 +46,9 @@ defmodule Bloom.RPC.Redaction do
   end
 
   defp hide(text, secrets) when is_binary(text) do
-    if String.valid?(text), do: Regex.replace(@token, Secrets.scrub(text, secrets), "[token]"), else: text
+    if String.valid?(text),
+      do: Regex.replace(~r/bloom1\.[A-Za-z0-9_-]+/, Secrets.scrub(text, secrets), "[token]"),
+      else: text
   end
 
   defp hide([head | tail], secrets), do: [hide(head, secrets) | hide(tail, secrets)]

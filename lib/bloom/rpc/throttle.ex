@@ -21,7 +21,7 @@ defmodule Bloom.RPC.Throttle do
   def check(%Origin{address: address}) do
     failures = for {_address, at} <- :ets.lookup(__MODULE__, address), at > now() - window(), do: at
 
-    if length(failures) < Config.get(:rpc_max_failures), do: :ok, else: {:error, limited(Enum.sort(failures))}
+    if length(failures) < Config.get_valid(:rpc_max_failures), do: :ok, else: {:error, limited(Enum.sort(failures))}
   end
 
   @doc "Counts a failure of an origin."
@@ -34,7 +34,7 @@ defmodule Bloom.RPC.Throttle do
 
   defp limited(failures) do
     # The oldest of those that are one too many has to be over.
-    last = Enum.at(failures, length(failures) - Config.get(:rpc_max_failures))
+    last = Enum.at(failures, length(failures) - Config.get_valid(:rpc_max_failures))
     wait = div(max(last + window() - now(), 1) + 999, 1000)
 
     Error.new(:rate_limited, "too many calls from there were refused, the next one is looked at in #{wait} s",
@@ -43,6 +43,6 @@ defmodule Bloom.RPC.Throttle do
     )
   end
 
-  defp window, do: Config.get(:rpc_failure_window_s) * 1000
+  defp window, do: Config.get_valid(:rpc_failure_window_s) * 1000
   defp now, do: System.monotonic_time(:millisecond)
 end

@@ -97,7 +97,7 @@ defmodule Bloom.RPC.Token do
   defp mac(secret, message), do: :crypto.mac(:hmac, :sha256, secret, message)
 
   defp check_time(time, nonce, now) do
-    skew = Config.get(:rpc_clock_skew_s)
+    skew = Config.get_valid(:rpc_clock_skew_s)
 
     if abs(now - time) <= skew do
       {:ok, %{nonce: nonce, expires_at: time + skew}}

@@ -57,6 +57,22 @@ defmodule Bloom.Metadata.AuditTest do
     end
   end
 
+  test "who has noted the head finds a whole new log", %{db: db} do
+    {:ok, %{head: head}} = Metadata.verify_audit()
+    :ok = Metadata.audit(%{who: "me", operation: :install, arguments: [], result: :ok})
+    assert {:ok, %{rows: 4}} = Metadata.verify_audit(noted: head)
+
+    for sql <- ["DELETE FROM audit", "DELETE FROM audit_chain", "DELETE FROM sqlite_sequence WHERE name = 'audit'"] do
+      tamper(db, sql)
+    end
+
+    :ok = Metadata.audit(%{who: "me", operation: :install, arguments: [], result: :ok})
+    assert {:ok, %{rows: 1}} = Metadata.verify_audit()
+    assert {:error, %Error{code: :audit_broken, message: message}} = Metadata.verify_audit(noted: head)
+    assert message =~ head
+    assert {:error, %Error{code: :audit_broken}} = Metadata.verify_audit(noted: "no digest")
+  end
+
   test "rows of an older Bloom are told apart", %{db: db} do
     tamper(db, "INSERT INTO audit (at, who, operation, arguments, result) VALUES (1, 'old', 'switch', x'', x'')")
     assert {:ok, %{rows: 3, adopted: 0, pending: 1}} = Metadata.verify_audit()

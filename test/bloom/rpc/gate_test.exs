@@ -135,6 +135,21 @@ defmodule Bloom.RPC.GateTest do
     end
   end
 
+  test "an operation that crashes is answered and written down" do
+    Application.put_env(:bloom, :release_handler, Bloom.NoSuchHandler)
+    on_exit(fn -> Application.delete_env(:bloom, :release_handler) end)
+    assert {:error, %{code: :step_crashed, message: "the operation crashed" <> _}} = RPC.call(:list, [])
+    assert %{operation: "list", result: "step_crashed: " <> _} = last()
+  end
+
+  test "who listens is told of calls, without their arguments" do
+    :ok = Bloom.Telemetry.subscribe()
+    on_exit(fn -> Bloom.Telemetry.unsubscribe() end)
+    RPC.call(:install, ["abc"])
+    assert_receive {:bloom_event, [:bloom, :rpc, :start], _measured, %{operation: "install", who: "this node"}}
+    assert_receive {:bloom_event, [:bloom, :rpc, :stop], %{duration: _}, %{result: :error, code: :invalid_version}}
+  end
+
   test "anything at all is answered and written down" do
     for {operation, arguments} <- [{"status", []}, {{1, 2}, []}, {:status, :none}, {:status, [self()]}, {nil, nil}] do
       assert {:error, %{code: code}} = RPC.call(operation, arguments)

@@ -32,11 +32,18 @@ defmodule Bloom.RPC.ThrottleTest do
 
   test "what is over is forgotten" do
     bad = origin()
-    for _failure <- 1..2, do: Throttle.failed(bad)
-    assert {:error, _wait} = Throttle.check(bad)
-    Application.put_env(:bloom, :rpc_failure_window_s, 0)
+    over = System.monotonic_time(:millisecond) - 60_000
+    for failure <- 1..2, do: :ets.insert(Throttle, {bad.address, over - failure})
     assert Throttle.check(bad) == :ok
     Throttle.failed(origin())
     assert :ets.lookup(Throttle, bad.address) == []
+  end
+
+  test "how long to wait is until the oldest failure that is one too many is over" do
+    bad = origin()
+    now = System.monotonic_time(:millisecond)
+    for ago <- [50_000, 20_000, 1_000], do: :ets.insert(Throttle, {bad.address, now - ago})
+    assert {:error, %Error{details: %{wait_s: wait}}} = Throttle.check(bad)
+    assert wait in 39..40
   end
 end

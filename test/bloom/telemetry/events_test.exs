@@ -27,6 +27,7 @@ defmodule Bloom.Telemetry.EventsTest do
     ToldHandler.tell(fn -> Process.exit(self(), :kill) end)
     {:error, _killed} = Deployment.run(:install, "1.3.0")
     HealthChecker.run_checks()
+    {:ok, :idle} = Bloom.RPC.call(:status, [])
     {:ok, _ref} = SafetyMonitor.start(version: "1.1.0")
     assert_receive {:bloom_event, [:bloom, :safety_monitor, :reading], _measurements, _metadata} = reading, 5000
     SafetyMonitor.stop()
