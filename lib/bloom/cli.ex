@@ -5,7 +5,8 @@ defmodule Bloom.CLI do
   The commands, their JSON and their exit codes stand in the guide "The command line"; see `Bloom.CLI.ExitCode`.
   """
 
-  alias Bloom.CLI.{Arguments, Deployments, Distribution, ExitCode, Help, Output, Questions, Remote, Session, Signals}
+  alias Bloom.CLI.{Arguments, Deployments, Distribution, ExitCode, Help, Interruption, Output}
+  alias Bloom.CLI.{Questions, Remote, Session, Signals}
 
   @deployments ["deploy", "install", "switch", "rollback", "follow"]
 
@@ -45,7 +46,15 @@ defmodule Bloom.CLI do
 
       {:ok, %{command: command, options: options} = asked} ->
         output = %{output | json: options[:json] == true}
-        Output.result(output, command, carry_out(asked, output, connect))
+        Output.result(output, command, until_interrupted(command, fn -> carry_out(asked, output, connect) end))
+    end
+  end
+
+  defp until_interrupted(command, fun) do
+    case Interruption.run(fun) do
+      {:ok, result} -> result
+      :interrupted -> {:interrupted, %{}, [{:yellow, "#{command} is left; what the node was asked for goes on there."}]}
+      :crashed -> {:error, broken("its process ended")}
     end
   end
 
@@ -55,14 +64,14 @@ defmodule Bloom.CLI do
       if command in @deployments, do: Deployments.run(asked, session), else: Questions.run(asked, session)
     end
   rescue
-    exception -> {:error, broken(exception)}
+    exception -> {:error, broken(Exception.message(exception))}
   end
 
   # A node with a Bloom that answers otherwise than this one expects, most likely.
-  defp broken(exception) do
+  defp broken(why) do
     %{
       code: :client_failed,
-      message: "bin/bloom itself failed: #{Exception.message(exception)}",
+      message: "bin/bloom itself failed: #{why}",
       suggestions: ["see bin/bloom status; what was begun goes on in the node"]
     }
   end

@@ -246,6 +246,13 @@ defmodule Bloom.CLITest do
     end
   end
 
+  test "what waits for an answer is left by an interruption" do
+    test = self()
+    forever = fn _arguments -> send(test, :bloom_interrupted) && receive(do: (:never -> :ok)) end
+    assert {:interrupted, text, ""} = run(["backup", "1.1.0"], %{backup: forever})
+    assert text == "backup is left; what the node was asked for goes on there.\n"
+  end
+
   describe "what ends without an answer" do
     test "counts as the journal has it" do
       undone = %{step: :switch, phase: :undo, result: {:error, "no"}, started_at: "", duration_us: 1}
@@ -293,7 +300,8 @@ defmodule Bloom.CLITest do
     end
 
     test "is left by an interruption, and the deployment goes on" do
-      interrupt = fn [pid] -> send(pid, :bloom_interrupted) && :ok end
+      test = self()
+      interrupt = fn [_pid] -> send(test, :bloom_interrupted) && :ok end
       answers = %{status: {:ok, @probation}, history: {:ok, [@unfinished]}, follow: interrupt}
       assert {:interrupted, text, ""} = run(["follow"], answers)
       assert text =~ "the switch of 1.1.0 goes on in the node."

@@ -6,7 +6,7 @@ defmodule Bloom.CLI.ArgumentsTest do
   doctest Bloom.CLI.Remote
   doctest Bloom.CLI.Words
 
-  alias Bloom.CLI.{Arguments, Help}
+  alias Bloom.CLI.{Arguments, ExitCode, Help}
 
   test "every command has a help that names what it takes, and stands in the general one" do
     for command <- Arguments.commands() do
@@ -16,6 +16,19 @@ defmodule Bloom.CLI.ArgumentsTest do
       for option <- options, do: assert(text =~ option, "the help of #{command} does not name #{option}")
       assert Help.text(nil) =~ ~r/^  #{command} /m
     end
+  end
+
+  test "the guide has every command, every option and every exit code" do
+    guide = File.read!("guides/the-command-line.md")
+
+    for command <- Arguments.commands() do
+      %{arguments: arguments, options: options} = Arguments.takes(command)
+      assert guide =~ "| `#{Enum.join([command | arguments], " ")}` |"
+      for option <- options, do: assert(guide =~ "`#{option}", "the guide does not name #{option}")
+    end
+
+    for meaning <- ~w(done failed usage unreachable unmet refused stuck interrupted)a,
+        do: assert(guide =~ "| #{ExitCode.number(meaning)} | ")
   end
 
   test "no argument, and every way to ask for help, is help" do
