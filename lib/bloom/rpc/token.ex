@@ -26,16 +26,26 @@ defmodule Bloom.RPC.Token do
   @doc """
   Makes a token.
 
-  Needs `secret:` and `node:`, the name of the node that is called.
+  Needs `secret:` and `node:`, the name of the node that is called. `time:` and `nonce:` are now and random where they are
+  not given, as here, for who makes tokens in another language and wants to compare:
 
-      iex> token = Bloom.RPC.Token.create(:status, [], secret: "sixteen bytes...", node: :nonode@nohost)
-      iex> String.starts_with?(token, "bloom1.")
-      true
+      iex> Bloom.RPC.Token.create(:switch, ["1.2.3", [mode: :hot]],
+      ...>   secret: "a secret of enough bytes",
+      ...>   node: "my_app@10.0.0.5",
+      ...>   time: 1_700_000_000,
+      ...>   nonce: "0123456789abcdef"
+      ...> )
+      "bloom1.AAAAAGVT8QAwMTIzNDU2Nzg5YWJjZGVmpyIeDtIEcP38W8UdMKTL98f44SjOf8uqQcm7aUJb-p0"
   """
-  @spec create(atom(), [term()], secret: String.t(), node: node() | String.t()) :: String.t()
+  @spec create(atom(), [term()],
+          secret: String.t(),
+          node: node() | String.t(),
+          time: non_neg_integer(),
+          nonce: <<_::128>>
+        ) :: String.t()
   def create(operation, arguments, opts) do
     time = Keyword.get(opts, :time, System.os_time(:second))
-    nonce = :crypto.strong_rand_bytes(16)
+    nonce = Keyword.get_lazy(opts, :nonce, fn -> :crypto.strong_rand_bytes(16) end)
     secret = Keyword.fetch!(opts, :secret)
 
     case message(to_string(Keyword.fetch!(opts, :node)), operation, arguments, time, nonce) do
