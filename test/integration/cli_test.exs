@@ -114,7 +114,8 @@ defmodule Bloom.Integration.CLITest do
       assert %{stage: :probation} = Node.rpc(node, Bloom, :status, [])
     end
 
-    assert {1, "switch: switch of release 1.1.0 is in progress" <> _rest} = run(node, ["switch", "1.1.0"])
+    assert {1, output} = run(node, ["deploy", "1.1.0", "--archive", archives["1.1.0"]])
+    assert output =~ "1.1.0 is installed already\ndeploy: switch of release 1.1.0 is in progress"
     assert run!(node, ["cancel"]) =~ "cancelled"
     assert run!(node, ["status"]) =~ "switch 1.0.0 -> 1.1.0: cancelled"
   end

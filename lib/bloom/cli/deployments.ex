@@ -38,15 +38,19 @@ defmodule Bloom.CLI.Deployments do
     end
   end
 
+  # One that is installed is not installed again, so that a deployment that was left can be asked for again.
   defp installed(session, version, options) do
     with {:ok, releases} <- Remote.call(session.remote, :list) do
-      if options[:archive] == nil and Enum.any?(releases, &(&1.version == version)) do
+      if Enum.any?(releases, &(&1.version == version)) and it?(version, options[:archive]) do
         {:done, %{version: version}, ["#{version} is installed already"]}
       else
         with :ok <- upload(session, version, options), do: deploy(session, :install, version, [version])
       end
     end
   end
+
+  defp it?(_version, nil), do: true
+  defp it?(version, archive), do: Upload.installed?(System.get_env("RELEASE_ROOT", ""), version, archive)
 
   defp upload(session, version, options) do
     if archive = options[:archive], do: Upload.run(session, version, archive), else: :ok

@@ -46,8 +46,8 @@ defmodule Bloom.CLI.Help do
     "deploy" => """
     Usage: bin/bloom deploy VERSION [OPTIONS]
 
-    Installs a release from its archive in the releases directory (skipped where it is installed), switches to it,
-    and waits until it has passed its probation and is committed, or was taken back.
+    Installs a release from its archive in the releases directory (skipped where that is installed already), switches
+    to it, and waits until it has passed its probation and is committed, or was taken back.
 
     Ctrl-C leaves the deployment running: watch it with bin/bloom follow, stop it with bin/bloom cancel.
 

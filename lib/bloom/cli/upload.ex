@@ -12,6 +12,22 @@ defmodule Bloom.CLI.Upload do
     end
   end
 
+  @doc """
+  Whether the release below a root is that of an archive: their manifests, which have the digest of every file, are the same.
+  """
+  @spec installed?(Path.t(), String.t(), Path.t()) :: boolean()
+  def installed?(root, version, archive) do
+    manifest = "releases/#{version}/bloom.json"
+    options = [:compressed, :memory, files: [to_charlist(manifest)]]
+
+    with {:ok, [{_name, in_archive}]} <- :erl_tar.extract(to_charlist(archive), options),
+         {:ok, in_place} <- File.read(Path.join(root, manifest)) do
+      in_archive == in_place
+    else
+      _not_to_be_told -> false
+    end
+  end
+
   # Copied onto itself it would be gone.
   defp same?(archive, path) do
     match?(
