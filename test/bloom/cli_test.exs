@@ -57,12 +57,39 @@ defmodule Bloom.CLITest do
     end
   end
 
-  defp follow(events), do: fn [pid] -> for(event <- events, do: send(pid, {:bloom_follow, event})) && :ok end
+  # Tells events to whoever follows, and lets the answer come that `when_told/1` holds back.
+  defp follow(events) do
+    gate = Process.get(:gate)
+
+    fn [pid] ->
+      for event <- events, do: send(pid, {:bloom_follow, event})
+      send(gate, :told)
+      :ok
+    end
+  end
+
   defp progress(fields), do: @probation |> Map.put(:event, :progress) |> Map.merge(Map.new(fields))
   defp ended(fields), do: Map.merge(%{@unfinished | id: 8, outcome: :committed}, Map.new(fields))
 
-  # An answer to the operation that comes when all that is followed has been told.
-  defp when_told(answer), do: fn _arguments -> receive(after: (250 -> answer)) end
+  # An answer that comes when all that is followed has been told.
+  defp when_told(answer) do
+    gate = Process.get(:gate)
+
+    fn _arguments ->
+      send(gate, {:may_i, self()})
+      receive(do: (:yes -> answer))
+    end
+  end
+
+  setup do
+    Process.put(:gate, spawn_link(&gate/0))
+    :ok
+  end
+
+  defp gate do
+    receive(do: (:told -> receive(do: ({:may_i, pid} -> send(pid, :yes)))))
+    gate()
+  end
 
   test "help needs no node, and wrong usage ends with 2" do
     assert {:done, "Usage: bin/bloom COMMAND" <> _, ""} = run(["--help"], %{})
