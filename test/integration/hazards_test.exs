@@ -195,11 +195,14 @@ defmodule Bloom.Integration.HazardsTest do
 
   test "an appup written by hand wins", %{node: node} do
     :ok = install(node, "1.4.0-appup")
+    watered = Node.get(node, "/water?bed=north")
     assert :ok = switch(node, "1.4.0-appup")
     assert Node.get(node, "/seeds") == "radish carrot"
+    assert Node.get(node, "/beds") == watered
     assert Node.rpc(node, Application, :get_env, [:garden, :sown]) == :by_hand
     assert :ok = rollback(node)
     assert Node.get(node, "/seeds") == "radish"
+    assert Node.get(node, "/beds") == watered
   end
 
   test "an appup that forgets a changed module is refused", %{node: node} do

@@ -12,6 +12,7 @@ defmodule Bloom.Deployment.Rehearse do
 
   alias Bloom.{AppEnv, Config, Error, Plan, Relup, Supervision, TargetVM, Validator}
   alias Bloom.ErrorInterpreter.Words
+  alias Bloom.Relup.Appup
 
   @type rehearsed :: %{env: AppEnv.env(), children: [map()]}
 
@@ -128,8 +129,10 @@ defmodule Bloom.Deployment.Rehearse do
 
   defp code_changes(plan, entries, direction) do
     if Config.get(:rehearsal) do
+      extras = Appup.extras(plan, direction)
+
       for module <- Plan.changed_modules(plan, :update) do
-        {module, vsn(plan, module, direction), [], states(module, entries)}
+        {module, vsn(plan, module, direction), Map.get(extras, module, []), states(module, entries)}
       end
     else
       []

@@ -80,6 +80,24 @@ defmodule Bloom.Relup.Appup do
     {:update, module, type, :default, {:advanced, []}, :soft_purge, :soft_purge, depends_on}
   end
 
+  @doc """
+  What hand-written appups hand to `code_change` on the way that a plan goes, by module.
+
+      Bloom.Relup.Appup.extras(plan, :up)
+      #=> %{MyApp.Cart => {:currency, :eur}}
+  """
+  @spec extras(Plan.t(), :up | :down) :: %{module() => term()}
+  def extras(%Plan{applications: applications}, direction) do
+    for %{change: :changed, appup: {:hand_written, path}} = app <- applications,
+        {older, _newer} = versions(app, direction),
+        {up, down} = translate(path, Bloom.Release.Versions.base(older), older),
+        instruction <- if(direction == :up, do: up, else: down),
+        is_tuple(instruction) and elem(instruction, 0) == :update,
+        {:advanced, extra} <- Tuple.to_list(instruction),
+        into: %{},
+        do: {elem(instruction, 1), extra}
+  end
+
   defp translate(path, older_base, older) do
     {:ok, [{_newer, up, down}]} = :file.consult(path)
     {entry(up, [older, older_base]), entry(down, [older, older_base])}

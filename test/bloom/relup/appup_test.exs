@@ -1,6 +1,7 @@
 defmodule Bloom.Relup.AppupTest do
   use ExUnit.Case, async: true
 
+  alias Bloom.Plan
   alias Bloom.Relup.Appup
 
   defp module(name, change, load, depends_on \\ []) do
@@ -41,5 +42,27 @@ defmodule Bloom.Relup.AppupTest do
   test "callees are named, but for those that no instruction is about" do
     assert {[{:load_module, Caller, _, _, [Callee]}], _} =
              generate([module(Caller, :changed, :load, [Callee, Elsewhere])], :up, [Caller, Callee])
+  end
+
+  @tag :tmp_dir
+  test "what an appup written by hand hands to code_change is known before", %{tmp_dir: dir} do
+    path = Path.join(dir, "shop.appup")
+
+    File.write!(path, """
+    {"1.1.0",
+     [{"1.0.0", [{update, cart, {advanced, {currency, eur}}},
+                 {update, till, 5000, {advanced, up}, brutal_purge, brutal_purge, []},
+                 {update, shelf}, {load_module, prices}]}],
+     [{"1.0.0", [{update, cart, {advanced, none}}, restart_new_emulator]}]}.
+    """)
+
+    app = %{name: "shop", change: :changed, appup: {:hand_written, path}, modules: []}
+    up = Map.merge(app, %{from_version: "1.0.0+d.1a2b3c4d5e6f", to_version: "1.1.0+d.2a2b3c4d5e6f"})
+    down = Map.merge(app, %{from_version: "1.1.0+d.2a2b3c4d5e6f", to_version: "1.0.0+d.1a2b3c4d5e6f"})
+    generated = %{up | name: "stock", appup: :generated}
+    plan = %Plan{root: dir, name: "shop", running: "1", target: "2", decision: :hot, applications: [up, generated]}
+
+    assert Appup.extras(plan, :up) == %{cart: {:currency, :eur}, till: :up}
+    assert Appup.extras(%{plan | applications: [down]}, :down) == %{cart: :none}
   end
 end
