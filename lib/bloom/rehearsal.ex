@@ -58,7 +58,7 @@ defmodule Bloom.Rehearsal do
     catch
       kind, reason ->
         {_input, said} = StringIO.contents(output)
-        {:error, said <> Exception.format(kind, reason, __STACKTRACE__)}
+        {:error, said <> ErrorInterpreter.how(kind, reason, __STACKTRACE__)}
     after
       Process.group_leader(self(), group_leader)
     end

@@ -1,7 +1,7 @@
 defmodule Bloom.SafetyMonitor.Response do
   @moduledoc "Asks the response probes of the configuration, and keeps their answers."
 
-  alias Bloom.Config
+  alias Bloom.{Config, ErrorInterpreter}
   alias Bloom.SafetyMonitor.Probe
 
   # More at a time would make a slow node slower.
@@ -31,7 +31,7 @@ defmodule Bloom.SafetyMonitor.Response do
         case reason do
           {__MODULE__, {:ok, ms}} -> %{at: at, ms: ms, error: nil}
           {__MODULE__, {:error, why}} -> %{at: at, ms: nil, error: why}
-          crash -> %{at: at, ms: nil, error: Exception.format_exit(crash)}
+          crash -> %{at: at, ms: nil, error: ErrorInterpreter.how(:exit, crash, [])}
         end
 
       answers = Map.update(response.answers, name, [answer], &Enum.take([answer | &1], most))

@@ -50,7 +50,7 @@ defmodule Bloom.SafetyMonitor.ResponseTest do
     [monitor] = Map.keys(response.asked)
     assert :error = Response.answered(response, make_ref(), :killed, 10)
     {:ok, response} = Response.answered(response, monitor, :killed, 10)
-    assert %{"a" => [%{ms: nil, error: "killed"}]} = Response.answers(response, 1000)
+    assert %{"a" => [%{ms: nil, error: "it exited: killed"}]} = Response.answers(response, 1000)
   end
 
   defp ask(response, second), do: response |> Response.ask(second) |> take_answer(2) |> take_answer(2)
