@@ -134,6 +134,8 @@ defmodule Bloom.Integration.RefusedTest do
   end
 
   test "a node or a release that lacks what a deployment takes", %{node: node} do
+    # What an installation does first, so that it changes nothing later.
+    {:ok, _report} = Node.rpc(node, Bloom.LifecycleManager, :cleanup, [])
     Node.upload(node, Bloom.Test.Garden.archive("1.1.0"))
     install = fn -> Node.rpc(node, Bloom.ReleaseManager, :install_release, ["1.1.0"]) end
 
