@@ -134,8 +134,6 @@ defmodule Bloom.Integration.RefusedTest do
   end
 
   test "a node or a release that lacks what a deployment takes", %{node: node} do
-    # What an installation does first, so that it changes nothing later.
-    {:ok, _report} = Node.rpc(node, Bloom.LifecycleManager, :cleanup, [])
     Node.upload(node, Bloom.Test.Garden.archive("1.1.0"))
     install = fn -> Node.rpc(node, Bloom.ReleaseManager, :install_release, ["1.1.0"]) end
 
@@ -158,9 +156,15 @@ defmodule Bloom.Integration.RefusedTest do
   # What a call answers while an option is set, and that it changed nothing.
   defp lacking(node, option, value, call) do
     before = state(node)
+    set = Node.rpc(node, Application, :fetch_env, [:bloom, option])
     Node.rpc(node, Application, :put_env, [:bloom, option, value])
     answer = call.()
-    Node.rpc(node, Application, :delete_env, [:bloom, option])
+
+    case set do
+      {:ok, set} -> Node.rpc(node, Application, :put_env, [:bloom, option, set])
+      :error -> Node.rpc(node, Application, :delete_env, [:bloom, option])
+    end
+
     assert state(node) == before
     answer
   end
