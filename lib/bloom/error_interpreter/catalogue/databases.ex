@@ -67,7 +67,7 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Databases do
         {"it failed with …", "The backend raised. What it said is not shown, as it may hold secrets.",
          "Report it, to whoever wrote the backend."},
       backup_directory:
-        {["could not write …: …", "database_backup_directory"], "The directory of the backups refuses.",
+        {"could not write …: …", "The directory of the backups refuses.",
          "Give the node's user the right to write there, or set `database_backup_directory`."},
       no_backup_directory:
         {"there is no place for backups: this node does not run a release", "Without a release there is no default.",

@@ -102,7 +102,12 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Deployments do
          "After the switch a module, a child or a critical health check was not as it should be; it was taken back.",
          "See `Bloom.HealthChecker` and the log for that module or check."},
       unsafe:
-        {"limit", "Errors, response times, memory or processes went over a limit during probation; it was taken back.",
+        {[
+           "… errors in …, limit … a minute, … before the switch",
+           "response probe … takes …, limit … ms, … before the switch",
+           "the VM holds … of memory, limit …, … before the switch",
+           "there are … processes, limit …, … before the switch"
+         ], "Errors, response times, memory or processes went over a limit during probation; it was taken back.",
          "Fix the release, or move the limit: see [Health and safety](health-and-safety.md)."},
       already_watching:
         {"the safety monitor is watching release … already", "One release at a time is on probation.",

@@ -22,7 +22,12 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Releases do
         {"release … is installed already", "The version is registered.", "Switch to it, or remove it first."},
       bad_status: {"the release is …, not running", "Only what runs can be made permanent.", "Switch to it first."},
       release_needed:
-        {"release … …", "The release runs, boots next, or is what a rollback goes back to; the message says which.",
+        {[
+           "release … runs",
+           "release … is what boots next",
+           "release … is what a rollback goes back to",
+           "release … is part of a deployment that has not ended"
+         ], "The release runs, boots next, or is what a rollback goes back to; the message says which.",
          "Remove it when that has changed: after a switch to another release and its commit."},
       on_probation:
         {"the running release is not permanent yet", "Until the commit the list of releases must not be changed.",
@@ -74,7 +79,8 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Releases do
          "The release that boots was built without Bloom's build step, so a restart could not be taken back.",
          "Deploy by hand once, a release that was built with `Bloom.Release.prepare/1`."},
       no_restarter:
-        {"restarted_by", "A restart was wanted, and nothing would start the node again when it ends.",
+        {"… and … nothing is known that starts the node again when it ends",
+         "A restart was wanted, and nothing would start the node again when it ends.",
          "Set `Restart=always` in the systemd unit, run with heart, or declare `restarted_by`."}
     ]
   end
