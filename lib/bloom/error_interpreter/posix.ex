@@ -28,15 +28,16 @@ defmodule Bloom.ErrorInterpreter.Posix do
         eaddrnotavail enotconn eisconn nxdomain)a, "see whether the other side runs and can be reached, then try again"}
   ]
 
-  @known for {code, names, advice} <- @groups, name <- names, into: %{}, do: {name, {code, advice}}
+  # No map: one of more than 32 keys is compiled in another order each time, and Bloom would never be the same twice.
+  @names for {_code, names, _advice} <- @groups, name <- names, do: name
 
   @doc "The POSIX codes that are known."
   @spec known() :: [atom()]
-  def known, do: Map.keys(@known)
+  def known, do: @names
 
   @doc "Whether it is one of them."
   @spec known?(term()) :: boolean()
-  def known?(reason), do: is_map_key(@known, reason)
+  def known?(reason), do: reason in @names
 
   @doc """
   What a POSIX code means.
@@ -49,25 +50,25 @@ defmodule Bloom.ErrorInterpreter.Posix do
   def words(posix), do: posix |> :file.format_error() |> to_string()
 
   @impl true
-  def interpret(posix) when is_map_key(@known, posix), do: error(posix, "the operating system refuses")
+  def interpret(posix) when posix in @names, do: error(posix, "the operating system refuses")
 
-  def interpret({posix, path}) when is_map_key(@known, posix) and (is_binary(path) or is_list(path)) do
+  def interpret({posix, path}) when posix in @names and (is_binary(path) or is_list(path)) do
     error(posix, "cannot use #{Words.of(path)}")
   end
 
-  def interpret(%File.Error{action: action, path: path, reason: reason}) when is_map_key(@known, reason) do
+  def interpret(%File.Error{action: action, path: path, reason: reason}) when reason in @names do
     error(reason, "cannot #{action} #{Words.of(path)}")
   end
 
   def interpret(%{__struct__: struct, action: action, source: from, destination: to, reason: reason})
-      when struct in [File.CopyError, File.RenameError, File.LinkError] and is_map_key(@known, reason) do
+      when struct in [File.CopyError, File.RenameError, File.LinkError] and reason in @names do
     error(reason, "cannot #{action} #{Words.of(from)} to #{Words.of(to)}")
   end
 
   def interpret(_other), do: nil
 
   defp error(posix, what) do
-    {code, advice} = @known[posix]
+    {code, _names, advice} = Enum.find(@groups, fn {_code, names, _advice} -> posix in names end)
     Error.new(code, "#{what}: #{words(posix)}", details: %{reason: posix}, suggestions: [advice])
   end
 end

@@ -13,7 +13,8 @@ defmodule Bloom.ErrorInterpreter.Systools do
   @modules [:systools_relup, :systools_rc, :systools_make, :systools_lib]
 
   # systools_rc's reasons with the one thing each is about.
-  @about %{
+  # No map: one of more than 32 keys is compiled in another order each time, and Bloom would never be the same twice.
+  @about [
     bad_op_before_point_of_no_return: "an instruction stands before the point of no return that may not",
     no_object_code: "nothing reads the code of a module that is loaded",
     suspended_not_resumed: "what is suspended is never resumed",
@@ -56,7 +57,9 @@ defmodule Bloom.ErrorInterpreter.Systools do
     read: "a file cannot be read",
     module_not_found: "a module is missing",
     override_include: "applications are included that no .app file names"
-  }
+  ]
+
+  @tags Keyword.keys(@about)
 
   @whole %{
     dup_mnesia_backup: "mnesia is backed up twice",
@@ -67,7 +70,7 @@ defmodule Bloom.ErrorInterpreter.Systools do
 
   @doc "The reasons that are about one thing, and those that say it all."
   @spec known() :: [atom()]
-  def known, do: Map.keys(@about) ++ Map.keys(@whole)
+  def known, do: @tags ++ Map.keys(@whole)
 
   @impl true
   def interpret({:error, module, reason}) when module in @modules, do: Error.invalid_relup(why(reason))
@@ -81,7 +84,7 @@ defmodule Bloom.ErrorInterpreter.Systools do
   """
   @spec why(term()) :: String.t()
   def why(reason) when is_map_key(@whole, reason), do: @whole[reason]
-  def why({tag, what}) when is_map_key(@about, tag), do: "#{@about[tag]} (#{Words.of(what)})"
+  def why({tag, what}) when tag in @tags, do: "#{@about[tag]} (#{Words.of(what)})"
 
   def why({:no_relup, file, application, vsn}) do
     "#{Words.of(file)} has no way between version #{Words.of(vsn)} and #{Words.of(elem(application, 3))}"
