@@ -16,10 +16,10 @@ defmodule Bloom.Deployment.Status do
           probation_left_ms: non_neg_integer() | nil
         }
 
-  @doc "Makes the table; the calling process owns it."
+  @doc "Makes the table, which belongs to the caller; leaves one that is there."
   @spec create() :: :ok
   def create do
-    :ets.new(@table, [:named_table, :public, read_concurrency: true])
+    if :ets.whereis(@table) == :undefined, do: :ets.new(@table, [:named_table, :public, read_concurrency: true])
     :ok
   end
 
