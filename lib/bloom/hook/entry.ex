@@ -27,7 +27,9 @@ defmodule Bloom.Hook.Entry do
   """
   @spec of(keyword(), Bloom.Hook.kind()) :: [t()]
   def of(hooks, kind) when kind in @kinds do
-    entries = for hook <- Keyword.get(hooks, kind, []), {:ok, entry} <- [new(kind, hook)], do: entry
+    # A kind may be named more than once.
+    hooks = hooks |> Keyword.get_values(kind) |> Enum.concat()
+    entries = for hook <- hooks, {:ok, entry} <- [new(kind, hook)], do: entry
     Enum.sort_by(entries, & &1.priority)
   end
 
@@ -41,9 +43,9 @@ defmodule Bloom.Hook.Entry do
   """
   @spec hooks?(term()) :: boolean()
   def hooks?(hooks) do
-    Keyword.keyword?(hooks) and Keyword.keys(hooks) -- @kinds == [] and
+    Keyword.keyword?(hooks) and
       Enum.all?(hooks, fn {kind, entries} ->
-        proper?(entries) and Enum.all?(entries, &match?({:ok, _entry}, new(kind, &1)))
+        kind in @kinds and proper?(entries) and Enum.all?(entries, &match?({:ok, _entry}, new(kind, &1)))
       end)
   end
 

@@ -14,6 +14,17 @@ defmodule Bloom.Hook.EntryTest do
     assert Entry.of(hooks, :after) == []
   end
 
+  test "a kind that is named twice has the hooks of both lists" do
+    hooks = [
+      before: [{M, :first, []}],
+      after: [{M, :other, []}],
+      before: [{M, :second, []}, {{M, :early, []}, priority: 1}]
+    ]
+
+    assert Entry.hooks?(hooks)
+    assert ["M.early/1", "M.first/1", "M.second/1"] = for(entry <- Entry.of(hooks, :before), do: entry.name)
+  end
+
   test "a module is called by the callback of its kind" do
     for {kind, callback} <- [before: :before_deployment, after: :after_deployment, failure: :deployment_failed] do
       assert [%Entry{code: {M, ^callback, []}, retries: 3}] = Entry.of([{kind, [{M, retries: 3}]}], kind)
