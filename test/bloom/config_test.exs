@@ -130,6 +130,14 @@ defmodule Bloom.ConfigTest do
     for {option, value} <- @promised, do: assert(:ok = Config.validate(option, value))
   end
 
+  test "together they are refused for one thing alone: the secret that was shown is too short for authentication" do
+    assert Config.problems(@promised) == [
+             "config :bloom, :shared_secret has 15 bytes and needs 16 at least, see the guide on security for how to make one"
+           ]
+
+    assert Config.problems(Keyword.put(@promised, :shared_secret, "0123456789abcdef")) == []
+  end
+
   test "a secret is in no message, be it of another type or under a name with a slip in it" do
     secrets = for {option, spec} <- Config.schema(), spec[:secret], do: option
     assert :shared_secret in secrets
