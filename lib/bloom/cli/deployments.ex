@@ -59,12 +59,12 @@ defmodule Bloom.CLI.Deployments do
   defp switch(session, operation, version, options) do
     wait = if options[:no_wait], do: :probation, else: :commit
     opts = [wait: wait, mode: Map.fetch!(@modes, options[:mode] || "auto"), force: options[:force] == true]
-    deploy(session, operation, version, if(version, do: [version, opts], else: [opts]))
+    deploy(session, operation, version, if(version, do: [version, opts], else: [opts]), options[:no_wait] == true)
   end
 
-  defp deploy(session, operation, version, arguments) do
+  defp deploy(session, operation, version, arguments, no_wait \\ false) do
     with {:ok, history} <- Remote.call(session.remote, :history, [[limit: 1]]) do
-      subject = %{operation: operation, version: version, since: since(operation, history)}
+      subject = %{operation: operation, version: version, since: since(operation, history), no_wait: no_wait}
       session |> Watch.run(subject, arguments) |> ended(subject)
     end
   end

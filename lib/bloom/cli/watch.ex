@@ -14,8 +14,16 @@ defmodule Bloom.CLI.Watch do
   # What is refused at once is answered by then, and what is in progress instead is not told as if it were this.
   @first_ms 100
 
-  @typedoc "What is watched. `since` is the deployment that was the latest before it."
-  @type subject :: %{operation: atom(), version: String.t() | nil, since: non_neg_integer()}
+  @typedoc """
+  What is watched. `since` is the deployment that was the latest before it; with `no_wait` it is watched to the beginning
+  of its probation only.
+  """
+  @type subject :: %{
+          required(:operation) => atom(),
+          required(:version) => String.t() | nil,
+          required(:since) => non_neg_integer(),
+          optional(:no_wait) => boolean()
+        }
 
   @type result :: {:ended, Remote.answer(), map() | nil} | :interrupted
 
@@ -59,7 +67,7 @@ defmodule Bloom.CLI.Watch do
     node = state.session.remote.node
 
     receive do
-      {:bloom_follow, %{event: :progress} = progress} -> state |> tell(progress) |> watch()
+      {:bloom_follow, %{event: :progress} = progress} -> state |> tell(progress) |> enough_or_on(progress)
       {:bloom_follow, _idle_or_ended} -> if call, do: later(state), else: settled(state)
       :bloom_follow_again -> follow(state)
       {:DOWN, _ref, :process, pid, reason} when is_tuple(call) and pid == elem(call, 0) -> answered(state, reason)
@@ -67,6 +75,14 @@ defmodule Bloom.CLI.Watch do
       :bloom_interrupted -> :interrupted
     end
   end
+
+  # The answer says it where there is one. A node that restarted or handed over has none to give.
+  defp enough_or_on(%{call: nil, subject: %{no_wait: true} = subject} = state, %{stage: :probation} = progress)
+       when progress.probation_left_ms != nil and progress.operation == subject.operation and
+              subject.version in [nil, progress.version],
+       do: told(state, :ok)
+
+  defp enough_or_on(state, _progress), do: watch(state)
 
   defp later(state, ms \\ @again_ms) do
     Process.send_after(self(), :bloom_follow_again, ms)

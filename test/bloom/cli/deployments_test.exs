@@ -90,6 +90,34 @@ defmodule Bloom.CLI.DeploymentsTest do
       end
     end
 
+    test "ends with the first checks where the end of the probation is not waited for" do
+      answers = fn last ->
+        %{
+          history: {:each, [{:ok, []}, {:ok, [last]}]},
+          switch: when_told({:ok, :handed_over}),
+          follow:
+            {:each,
+             [
+               follow([progress(stage: :switch, probation_left_ms: nil)]),
+               follow([
+                 progress(version: "1.0.9"),
+                 progress(probation_left_ms: nil),
+                 progress([]),
+                 progress(stage: :undo, probation_left_ms: nil),
+                 %{event: :ended}
+               ])
+             ]}
+        }
+      end
+
+      assert {:done, text, ""} = run(["switch", "1.1.0", "--no-wait"], answers.(unfinished()))
+      assert text =~ "having its first checks\nswitch 1.1.0: on probation, 1 s left\nthe switch of 1.1.0: done\n"
+
+      # Who waits is told what came of it.
+      assert {:failed, text, _errors} = run(["switch", "1.1.0"], answers.(ended(outcome: :taken_back)))
+      assert text =~ "undoing"
+    end
+
     test "a rollback of what is on probation ends that deployment" do
       answers = %{
         history: {:each, [{:ok, [unfinished()]}, {:ok, [%{unfinished() | outcome: :cancelled}]}]},
