@@ -21,7 +21,7 @@ defmodule Bloom.Releases do
   @spec rollback(keyword()) :: Deployment.result()
   def rollback(opts \\ []) do
     case Deployment.status() do
-      %{stage: :probation} -> take_back(opts)
+      %{stage: :probation, operation: :switch} -> take_back(opts)
       %{stage: stage} when stage in [:commit, :revert, :after_hooks] -> roll_back_after_commit(opts)
       _idle_or_refused -> roll_back(opts)
     end
