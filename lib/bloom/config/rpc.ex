@@ -37,12 +37,12 @@ defmodule Bloom.Config.RPC do
     rpc_max_failures: [
       type: :pos_integer,
       default: 5,
-      doc: "How many refused tokens an address may send in `rpc_failure_window_s` before it has to wait."
+      doc: "How many wrong tokens an address may send in `rpc_failure_window_s` before it has to wait."
     ],
     rpc_failure_window_s: [
       type: :pos_integer,
       default: 60,
-      doc: "How long a refused token counts, in seconds."
+      doc: "How long a wrong token counts, in seconds."
     ]
   ]
 

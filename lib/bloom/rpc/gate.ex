@@ -86,9 +86,10 @@ defmodule Bloom.RPC.Gate do
     end
   end
 
-  # A journal that cannot be written is no failure of the caller.
+  # Only who guesses at the secret gets an invalid token. A caller without one, or with a clock that is wrong, must not
+  # keep out others at the same address.
   defp refuse(origin, %Error{code: code} = error) do
-    if code in [:token_missing, :token_invalid, :token_expired, :token_replayed], do: Throttle.failed(origin)
+    if code == :token_invalid, do: Throttle.failed(origin)
     {:error, error}
   end
 

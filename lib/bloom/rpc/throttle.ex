@@ -1,8 +1,9 @@
 defmodule Bloom.RPC.Throttle do
   @moduledoc """
-  Counts refused tokens by the address that they came from, and has that address wait after too many.
+  Counts wrong tokens by the address that they came from, and has that address wait after too many.
 
-  Only failures count; while an address waits, nothing of it is looked at, a good token neither. The table belongs to
+  Only wrong tokens count, which may be guesses of the secret: none at all, one that is too old and one that was used
+  before are refused and forgotten. While an address waits, nothing of it is looked at, a good token neither. The table belongs to
   Bloom's supervisor, so what crashes below it forgives nobody.
   """
 
@@ -37,7 +38,7 @@ defmodule Bloom.RPC.Throttle do
     last = Enum.at(failures, length(failures) - Config.get_valid(:rpc_max_failures))
     wait = div(max(last + window() - now(), 1) + 999, 1000)
 
-    Error.new(:rate_limited, "too many calls from there were refused, the next one is looked at in #{wait} s",
+    Error.new(:rate_limited, "too many wrong tokens came from there, the next one is looked at in #{wait} s",
       details: %{wait_s: wait},
       suggestions: ["wait so long, and find out who sends wrong tokens: see Bloom.Metadata.get_audit()"]
     )

@@ -63,12 +63,24 @@ defmodule Bloom.RPC.GateTest do
       assert {:error, %{code: :token_invalid}} = RPC.call(:status, [], token(:status, [], previous))
     end
 
-    test "after too many failures a good token has to wait as well" do
+    test "after too many wrong tokens a good one has to wait as well" do
       configure(rpc_max_failures: 3)
       for _call <- 1..3, do: assert({:ok, :idle} = RPC.call(:status, [], token(:status, [])))
       for _call <- 1..3, do: assert({:error, %{code: :token_invalid}} = RPC.call(:status, [], "bloom1.AAAA"))
       assert {:error, %{code: :rate_limited, message: message}} = RPC.call(:status, [], token(:status, []))
       assert message =~ ~r/looked at in \d+ s/
+    end
+
+    test "who has no token, or one that is too old or used, keeps nobody out" do
+      configure(rpc_max_failures: 1)
+      used = token(:status, [])
+      assert {:ok, :idle} = RPC.call(:status, [], used)
+      old = Token.create(:status, [], secret: @secret, node: node(), time: System.os_time(:second) - 3600)
+
+      for {token, code} <- [{nil, :token_missing}, {used, :token_replayed}, {old, :token_expired}] do
+        assert {:error, %{code: ^code}} = RPC.call(:status, [], token)
+        assert {:ok, :idle} = RPC.call(:status, [], token(:status, []))
+      end
     end
 
     test "a node without a usable secret lets nobody in" do

@@ -34,8 +34,8 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Access do
          ], "`allowed_ips` does not hold the address that the connection comes from.",
          "Call from an address that it holds, or add this one, or `:local` for the node itself."},
       rate_limited:
-        {"too many calls from there were refused, the next one is looked at in … s",
-         "More than `rpc_max_failures` refused tokens came from that address within `rpc_failure_window_s`.",
+        {"too many wrong tokens came from there, the next one is looked at in … s",
+         "`rpc_max_failures` wrong tokens came from that address within `rpc_failure_window_s`.",
          "Wait so long, and find out in `Bloom.Metadata.get_audit/1` who sends wrong tokens."}
     ]
   end
