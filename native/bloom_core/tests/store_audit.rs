@@ -175,6 +175,42 @@ fn an_older_bloom_forgets_old_rows_too() {
 }
 
 #[test]
+fn a_row_without_a_digest_is_no_older_bloom_that_has_forgotten_all_before_it() {
+    let insert = |id: i64| {
+        format!("INSERT INTO audit (id, at, operation, arguments, result) VALUES ({id}, 1, 'old', x'01', x'02')")
+    };
+    for gone in [5, 4] {
+        let mut store = written(5);
+        store.query(&sql(&format!("DELETE FROM audit WHERE id <= {gone}"))).unwrap();
+        found(&mut store, &insert(5 + KEPT), 5, "missing");
+        more(&mut store, 1);
+        assert!(verdict(&mut store).fault.is_some());
+    }
+
+    // Nor are almost all of the rows that it would have written.
+    let mut store = written(5);
+    by_an_older_bloom(&mut store, 15);
+    found(&mut store, "DELETE FROM audit WHERE id = 14", 5, "missing");
+}
+
+#[test]
+fn an_older_bloom_keeps_fewer_rows_than_this_one() {
+    let kept = 20_000;
+    let mut store = Store::in_memory().unwrap();
+    for row in 0..5 {
+        store.audit(&entry(&row.to_string()), kept).unwrap();
+    }
+    let insert = "WITH RECURSIVE row(id) AS (SELECT 6 UNION ALL SELECT id + 1 FROM row WHERE id < 10010) \
+                  INSERT INTO audit (at, operation, arguments, result) SELECT 1, 'old', x'01', x'02' FROM row";
+    store.transaction(&[sql(insert), sql("DELETE FROM audit WHERE id <= 10")]).unwrap();
+    let verdict = store.verify_audit(kept).unwrap();
+    assert_eq!((verdict.fault, verdict.pending), (None, 10_000));
+    store.audit(&entry("new"), kept).unwrap();
+    let verdict = store.verify_audit(kept).unwrap();
+    assert_eq!((verdict.fault, verdict.adopted, verdict.first), (None, 10_000, Some(11)));
+}
+
+#[test]
 fn what_an_entry_holds_is_there_again() {
     let mut store = written(1);
     let rows = store.query(&sql("SELECT at, who, operation, arguments, result, length(digest) FROM audit")).unwrap();

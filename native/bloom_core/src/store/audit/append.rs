@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::chain::{Account, COLUMNS, Digest, Link};
+use super::older;
 
 /// Who asked for what, and what was answered.
 #[derive(Debug, Clone)]
@@ -23,7 +24,8 @@ pub struct Entry {
 pub fn append(connection: &mut Connection, entry: &Entry, kept: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut account = Account::read(&transaction)?.unwrap_or(Account::EMPTY);
-    adopt(&transaction, &mut account, kept)?;
+    let forgettable = older::forgettable(&transaction, account.last, kept)?;
+    adopt(&transaction, &mut account, forgettable)?;
     insert(&transaction, &mut account, entry)?;
     forget(&transaction, &mut account, kept)?;
     account.write(&transaction)?;
@@ -31,14 +33,16 @@ pub fn append(connection: &mut Connection, entry: &Entry, kept: i64) -> rusqlite
 }
 
 /// Chains on what an older Bloom has written since.
-fn adopt(connection: &Connection, account: &mut Account, kept: i64) -> rusqlite::Result<()> {
+fn adopt(connection: &Connection, account: &mut Account, forgettable: i64) -> rusqlite::Result<()> {
     let select = format!("SELECT {COLUMNS} FROM audit WHERE id > ?1 AND digest IS NULL ORDER BY id");
     let rows = connection.prepare(&select)?.query_map([account.last], Link::of)?.collect::<Result<Vec<_>, _>>()?;
-    let Some(latest) = rows.last().map(|link| link.id) else { return Ok(()) };
+    if rows.is_empty() {
+        return Ok(());
+    }
     for link in rows {
         chain_on(connection, account, &Link { adopted: 1, ..link })?;
     }
-    rebase(connection, account, latest - kept)
+    rebase(connection, account, forgettable)
 }
 
 /// An older Bloom forgets rows as well, without keeping account of it.

@@ -5,6 +5,7 @@
 
 mod append;
 mod chain;
+mod older;
 mod verify;
 
 pub use append::{Entry, append};

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::chain::{Account, COLUMNS, Digest, GENESIS, Link, hex};
+use super::older;
 
 /// What a look at the whole log has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub fn verify(connection: &mut Connection, kept: i64) -> rusqlite::Result<Verdic
     let transaction = connection.transaction()?;
     let account = Account::read(&transaction)?.unwrap_or(Account::EMPTY);
     let mut look = Look {
-        forgettable: forgettable(&transaction, account.last, kept)?,
+        forgettable: older::forgettable(&transaction, account.last, kept)?,
         previous: account.base,
         account,
         seen: 0,
@@ -68,12 +69,6 @@ pub fn verify(connection: &mut Connection, kept: i64) -> rusqlite::Result<Verdic
         head: hex(&look.account.head),
         fault,
     })
-}
-
-fn forgettable(connection: &Connection, last: i64, kept: i64) -> rusqlite::Result<i64> {
-    let pending = "SELECT max(id) FROM audit WHERE id > ?1 AND digest IS NULL";
-    let latest: Option<i64> = connection.query_row(pending, [last], |row| row.get(0))?;
-    Ok(latest.map_or(-1, |latest| latest - kept))
 }
 
 impl Look {
@@ -128,7 +123,7 @@ impl Look {
         if *rows != self.seen && !older_was_here {
             return fault(*last, "the number of rows before it is not the one that Bloom has counted");
         }
-        if *forgotten > 0 && *forgotten > self.latest - kept {
+        if *forgotten > 0 && *forgotten > self.latest - older::kept(kept) {
             return fault(*forgotten, "it and what was before it are missing, and are too young to be forgotten");
         }
         let issued = issued(transaction)?;
