@@ -137,7 +137,7 @@ defmodule Bloom.Metadata do
   @spec save_backup_info(String.t(), map()) :: :ok | {:error, Error.t()}
   def save_backup_info(version, info), do: Records.save("backups", version, info)
 
-  @doc "Writes who asked for what, and what was answered. The last 10,000 are kept."
+  @doc "Writes who asked for what, and what was answered. The last 100,000 are kept."
   @spec audit(%{
           who: String.t() | nil,
           operation: String.t() | atom(),

@@ -113,6 +113,15 @@ defmodule Bloom.CLITest do
       assert {:done, text, ""} = run(["verify-audit"], %{verify_audit: {:ok, audit}})
       assert text == "the audit log is whole: 12 rows, the last has the digest 5f0c\n"
 
+      older = %{audit | pending: 1, adopted: 2}
+      assert {:done, text, ""} = run(["verify-audit"], %{verify_audit: {:ok, older}}, colour: true)
+      assert [_whole, pending, adopted] = String.split(text, "\n", trim: true)
+      assert pending =~ IO.ANSI.yellow() <> "rows without a digest: 1, right only if an older Bloom has run here"
+
+      assert adopted =~
+               IO.ANSI.yellow() <>
+                 "rows that had none and were chained on: 2, right only if an older Bloom has run here"
+
       broken = {:error, %{code: :audit_broken, message: "row 3 was changed", suggestions: []}}
       assert run(["verify-audit"], %{verify_audit: broken}) == {:unmet, "", "verify-audit: row 3 was changed\n"}
     end

@@ -125,7 +125,8 @@ defmodule Bloom.CLI.Help do
     "verify-audit" => """
     Usage: bin/bloom verify-audit
 
-    Proves the chain of the audit log. Ends with 4 where a row was changed or removed.
+    Proves the chain of the audit log. Ends with 4 where a row was changed or removed. Says how many rows came without a
+    digest, which is right only where an older Bloom has run.
     """
   }
 

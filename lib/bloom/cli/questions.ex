@@ -64,8 +64,16 @@ defmodule Bloom.CLI.Questions do
 
   def run(%{command: "verify-audit"}, session) do
     with {:ok, audit} <- ask(session, :verify_audit) do
-      {:done, audit, [{:green, "the audit log is whole: #{audit.rows} rows, the last has the digest #{audit.head}"}]}
+      whole = "the audit log is whole: #{audit.rows} rows, the last has the digest #{audit.head}"
+      {:done, audit, [{:green, whole} | without_digest(audit)]}
     end
+  end
+
+  # Anybody who can write the file can put in such rows; whether an older Bloom has run is for people to know.
+  defp without_digest(audit) do
+    for {number, what} <- [{audit.pending, "without a digest"}, {audit.adopted, "that had none and were chained on"}],
+        number > 0,
+        do: {:yellow, "rows #{what}: #{number}, right only if an older Bloom has run here"}
   end
 
   defp ask(session, operation, arguments \\ []), do: Remote.call(session.remote, operation, arguments)

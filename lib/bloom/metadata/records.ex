@@ -4,7 +4,7 @@ defmodule Bloom.Metadata.Records do
   alias Bloom.Error
   alias Bloom.Metadata.{Rows, Store}
 
-  @audited 10_000
+  @audited 100_000
 
   @doc "Saves a record of a version in one of the tables `migrations` and `backups`."
   @spec save(String.t(), String.t(), map()) :: :ok | {:error, Error.t()}
