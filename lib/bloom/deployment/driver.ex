@@ -56,12 +56,14 @@ defmodule Bloom.Deployment.Driver do
     end
   end
 
-  defp settle(nil), do: :ok
+  @doc "Settles what was left before something else begins; an error says why that must not begin yet."
+  @spec settle(nil | {Context.t(), [map()]}) :: :ok | {:error, Error.t()} | {:ok, :restarting}
+  def settle(nil), do: :ok
 
   # Nobody waits for that one: what it answers on its way is not for whoever asked for this deployment.
-  defp settle({context, journal}) do
+  def settle({context, journal}) do
     case Recovery.settle({%{context | opts: Keyword.put(context.opts, :wait, :commit)}, journal}) do
-      {:error, %Error{code: :take_back_failed} = error} ->
+      {:error, %Error{code: code} = error} when code in [:take_back_failed, :not_settled] ->
         {:error, error}
 
       {:ok, :restarting} ->

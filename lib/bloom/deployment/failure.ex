@@ -47,6 +47,20 @@ defmodule Bloom.Deployment.Failure do
     )
   end
 
+  @doc "It has taken effect, and what is left of it could not be done."
+  @spec not_complete(Error.t(), Context.t()) :: Error.t()
+  def not_complete(error, context) do
+    Error.new(
+      :not_settled,
+      "#{context.operation} of release #{context.version} took effect and could not be completed: #{Error.in_full(error)}",
+      suggestions:
+        error.suggestions ++
+          [
+            "mend that: the next deployment or start of the node completes it first, and until then no deployment is let in"
+          ]
+    )
+  end
+
   @doc "The outcome that the history keeps."
   @spec outcome(Error.t()) :: :cancelled | :taken_back | :failed
   def outcome(%Error{code: :cancelled}), do: :cancelled

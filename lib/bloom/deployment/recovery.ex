@@ -72,7 +72,7 @@ defmodule Bloom.Deployment.Recovery do
 
     cond do
       decisive in started and decisive.happened?(context) ->
-        Walk.forward(context.operation |> Steps.of() |> Enum.drop_while(&(&1 != decisive)), context, [])
+        context.operation |> Steps.of() |> Enum.drop_while(&(&1 != decisive)) |> Walk.complete(context)
 
       goes_on?(unfinished) ->
         {done, rest} = context.operation |> Steps.of() |> Enum.split_while(&(&1 != Steps.Probation))

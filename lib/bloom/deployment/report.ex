@@ -19,7 +19,7 @@ defmodule Bloom.Deployment.Report do
     %{context | span: span}
   end
 
-  @doc "It has ended, or goes on elsewhere: `outcome` is one of the history's, `:restarting` or `:handed_over`."
+  @doc "It has ended, or goes on elsewhere: `outcome` is one of the history's, `:restarting`, `:handed_over` or `:left_open`."
   @spec ended(Context.t(), atom(), String.t() | nil) :: :ok
   def ended(%Context{span: span}, outcome, reason) do
     Status.remember(:span, nil)

@@ -5,6 +5,9 @@ defmodule Bloom.Deployment.Walk do
   Every step is written down before it starts and after it has ended. Where one fails, what happened is undone in reverse.
   Where the journal cannot be written, nothing new is started; undoing goes on without it, as every step can tell from
   the node itself what there is to undo.
+
+  From the decisive step on nothing is undone. What then cannot be done leaves the deployment open: whoever settles it next,
+  when the node starts or before the next deployment, goes on with it.
   """
 
   require Logger
@@ -40,6 +43,12 @@ defmodule Bloom.Deployment.Walk do
     if step.needed?(context), do: walk(step, rest, context, done), else: forward(rest, context, done)
   end
 
+  @doc "Does the decisive step again, which has happened or begun to, and what follows it; undoes nothing."
+  @spec complete([module()], Context.t()) :: result()
+  # What is left of a removal is swept by the next one, and no reason to refuse everything until then.
+  def complete(steps, %Context{operation: :remove} = context), do: forward(steps, context, [])
+  def complete([decisive | _rest] = steps, context), do: forward(steps, context, [decisive])
+
   defp walk(step, rest, context, done) do
     Status.stage(step.name())
 
@@ -58,11 +67,28 @@ defmodule Bloom.Deployment.Walk do
         {:error, error, context} ->
           context = Context.recall(context)
           journal(Metadata.finish_step(entry, {:error, Error.in_full(error)}, context.facts))
-          if decided?(context, done), do: go_on(rest, context, done, error), else: back([step | done], context, error)
+          failed(step, rest, context, done, error)
       end
     else
-      {:error, error} -> if decided?(context, done), do: ended(late(context, error)), else: back(done, context, error)
+      {:error, error} -> if decided?(context, done), do: leave_open(context, error), else: back(done, context, error)
     end
+  end
+
+  defp failed(step, rest, context, done, error) do
+    cond do
+      not decided?(context, done) -> back([step | done], context, error)
+      # The decisive one, done again.
+      step in done -> leave_open(context, error)
+      true -> go_on(rest, context, done, error)
+    end
+  end
+
+  # The history gets no end of it.
+  defp leave_open(context, error) do
+    error = Failure.not_complete(error, context)
+    ErrorLog.write(:error, "a deployment is left open", error)
+    Report.ended(context, :left_open, error.message)
+    {:error, error}
   end
 
   # After the last step, or the decisive one, there is no going back: whoever comes next finds it done.

@@ -17,7 +17,7 @@ defmodule Bloom.Telemetry.Events do
     {[:bloom, :deployment, :start], @start, @deployment ++ [:resumed],
      "A deployment begins, or goes on after a crash or a restart (`resumed`)."},
     {[:bloom, :deployment, :stop], @stop, @deployment ++ [:resumed, :outcome, :reason],
-     "It has ended, or goes on in the next life of the VM (`:restarting`) or in Bloom's new code (`:handed_over`)."},
+     "It has ended, goes on in the next life of the VM (`:restarting`) or in Bloom's new code (`:handed_over`), or is left to be completed (`:left_open`)."},
     {[:bloom, :deployment, :exception], @stop, @deployment ++ [:resumed | @crash],
      "The process that walked it was killed; what it left is settled next, with a `start` of its own."},
     {[:bloom, :step, :start], @start, @deployment ++ [:step, :phase], "A step begins to be done or undone (`phase`)."},

@@ -4,8 +4,9 @@ defmodule Bloom.Deployment.WalkTest do
 
   import ExUnit.CaptureLog
 
-  alias Bloom.Deployment.{Context, Report, Status, Walk}
+  alias Bloom.Deployment.{Context, Report, Status, Steps, Walk}
   alias Bloom.{Error, Metadata, Root}
+  alias Bloom.Metadata.Store
 
   for name <- [:first, :second, :third] do
     defmodule Module.concat(__MODULE__, name |> to_string() |> Macro.camelize()) do
@@ -187,7 +188,7 @@ defmodule Bloom.Deployment.WalkTest do
   end
 
   test "after the decisive step a failure is told, and nothing is undone", %{context: context} do
-    decisive = Bloom.Deployment.Steps.decisive(:install)
+    decisive = Steps.decisive(:install)
     {result, log} = with_log(fn -> Walk.forward([Failing], context, [decisive, First]) end)
     assert {:error, %Error{code: :late}} = result
     assert log =~ "too late"
@@ -198,12 +199,33 @@ defmodule Bloom.Deployment.WalkTest do
   end
 
   test "after the decisive step a failure or a late cancel keeps no other step from being done", %{context: context} do
-    decisive = Bloom.Deployment.Steps.decisive(:install)
+    decisive = Steps.decisive(:install)
     Status.cancel()
     {result, _log} = with_log(fn -> Walk.forward([Failing, Third], context, [decisive, First]) end)
     assert {:error, %Error{code: :late}} = result
     assert asked() == [third: :run]
     assert {:installed, [{:failing, :run, {:error, "too late"}}, {:third, :run, :ok}]} = journal(context.id)
+  end
+
+  test "after the decisive step, a journal that cannot be written leaves the deployment open", %{context: context} do
+    {:ok, _rows} = Store.query("CREATE TRIGGER full BEFORE INSERT ON steps BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    on_exit(fn -> {:ok, _rows} = Store.query("DROP TRIGGER full") end)
+
+    {{:error, error}, log} =
+      with_log(fn -> Walk.forward([Second, Third], context, [Steps.decisive(:install), First]) end)
+
+    assert %Error{code: :not_settled, message: message} = error
+    assert message =~ "install of release 1.1.0 took effect and could not be completed: "
+    assert log =~ "a deployment is left open"
+    assert asked() == []
+    assert {nil, []} = journal(context.id)
+  end
+
+  test "a removal that cannot be completed ends all the same", %{context: context} do
+    context = %{context | operation: :remove}
+    {result, _log} = with_log(fn -> Walk.complete([Failing], context) end)
+    assert {:error, %Error{code: :late}} = result
+    assert {:failed, _entries} = journal(context.id)
   end
 
   test "facts that a step keeps are in the journal", %{context: context} do

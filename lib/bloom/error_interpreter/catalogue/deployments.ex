@@ -27,7 +27,8 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Deployments do
       not_settled:
         {[
            "what the deployment left could not be settled: restart the node",
-           "what an interrupted switch left cannot be put in order: …"
+           "what an interrupted switch left cannot be put in order: …",
+           "… of release … took effect and could not be completed: …"
          ], "The node serves on, and deployments are refused until this works.",
          "Make room and the root writable, then try again or restart the node."},
       nothing_to_cancel:

@@ -1,0 +1,86 @@
+defmodule Bloom.Deployment.RecoveryTest do
+  # What is made of a journal that has no end, on a root of files and a release handler that says what runs.
+  use Bloom.Test.FakeRootCase, async: false
+
+  alias Bloom.Deployment.{Context, Driver, Recovery, Status}
+  alias Bloom.Metadata.Store
+  alias Bloom.{MockReleaseHandler, ReleasesFile}
+
+  setup %{path: path} do
+    put_option(:release_handler, MockReleaseHandler)
+    MockReleaseHandler.clear_releases()
+    root = FakeRoot.make(path, [release("1.1.0", :old), release("1.0.0", :permanent)])
+    Status.begin(:switch, "1.1.0", nil)
+    on_exit(&Status.clear/0)
+    {:ok, id} = Metadata.start_deployment(%{operation: :switch, version: "1.1.0", from_version: "1.0.0"})
+    {:ok, id: id, root: root}
+  end
+
+  defp runs(version), do: MockReleaseHandler.add_mock_release(:garden, version, :current)
+
+  defp ran(id, step, result \\ nil) do
+    {:ok, entry} = Metadata.start_step(id, step, :run)
+    if result, do: :ok = Metadata.finish_step(entry, result)
+  end
+
+  # As `Recovery.unfinished/0` does, which looks at the root of this VM.
+  defp settle(root, settle \\ &Recovery.settle/1) do
+    {:ok, deployment} = Metadata.unfinished_deployment()
+    with_log(fn -> settle.({Context.from_journal(deployment, root), deployment.steps}) end)
+  end
+
+  defp deployment(id) do
+    {:ok, deployment} = Metadata.get_deployment(id)
+    deployment
+  end
+
+  describe "a commit that has begun" do
+    setup %{id: id, path: path} do
+      runs("1.1.0")
+      for step <- [:switch, :probation], do: ran(id, step, :ok)
+      ran(id, :commit)
+      # RELEASES is written, and the file that says what boots cannot be.
+      FakeRoot.put_releases(path, [FakeRoot.entry("1.1.0", [], :permanent), FakeRoot.entry("1.0.0", [], :old)])
+      boots = Path.join(path, "releases/start_erl.data")
+      File.rm!(boots)
+      File.mkdir_p!(Path.join(boots, "in the way"))
+      {:ok, boots: boots}
+    end
+
+    test "and fails again is left open, with nothing undone", %{id: id, root: root, path: path} do
+      assert {{:error, %Error{code: :not_settled, message: message}}, _log} = settle(root)
+      assert message =~ "switch of release 1.1.0 took effect and could not be completed: "
+      assert ReleasesFile.listed_permanent(path) == {:ok, "1.1.0"}
+      assert %{outcome: nil, steps: steps} = deployment(id)
+      assert for(%{phase: :undo, step: step} <- steps, do: step) == []
+    end
+
+    test "and cannot be written down is left open, with nothing done", %{id: id, root: root, boots: boots} do
+      {:ok, _rows} = Store.query("CREATE TRIGGER full BEFORE INSERT ON steps BEGIN SELECT RAISE(ABORT, 'no room'); END")
+      File.rm_rf!(boots)
+      assert {{:error, %Error{code: :not_settled, message: message}}, _log} = settle(root)
+      assert message =~ "no room"
+      refute File.exists?(boots)
+      assert %{outcome: nil} = deployment(id)
+
+      {:ok, _rows} = Store.query("DROP TRIGGER full")
+      assert {:ok, _log} = settle(root)
+      assert %{outcome: :committed} = deployment(id)
+    end
+
+    test "lets nothing else begin until it is completed", %{root: root, boots: boots} do
+      assert {{:error, %Error{code: :not_settled, suggestions: suggestions}}, _log} = settle(root, &Driver.settle/1)
+      assert Enum.any?(suggestions, &(&1 =~ "until then no deployment is let in"))
+      File.rm_rf!(boots)
+      assert {:ok, _log} = settle(root, &Driver.settle/1)
+    end
+
+    test "is completed by whoever comes when it can be", %{id: id, root: root, path: path, boots: boots} do
+      {{:error, _not_settled}, _log} = settle(root)
+      File.rm_rf!(boots)
+      assert {:ok, _log} = settle(root)
+      assert ReleasesFile.permanent(path) == {:ok, "1.1.0"}
+      assert %{outcome: :committed} = deployment(id)
+    end
+  end
+end
