@@ -159,6 +159,7 @@ defmodule Bloom.Deployment.Walk do
         restarting(context)
 
       {:error, undo_error} ->
+        context = Context.recall(context)
         error = Failure.not_undone(error, undo_error, context)
         Failure.alert(error, context)
         give_up(context, error)

@@ -151,6 +151,19 @@ defmodule Bloom.Deployment.WalkTest do
     assert {:failed, _entries} = journal(context.id)
   end
 
+  test "what an undoing keeps before it fails stands in the history, in the error and in the facts", %{context: context} do
+    lose = fn context ->
+      {:ok, _context} = Context.keep_facts(Context.note(context, "3 rows were lost"), %{restored: 3})
+      {:error, Error.new(:stuck, "stuck")}
+    end
+
+    {{:error, error}, _log} = walk(context, [{{:third, :run}, failure()}, {{:second, :undo}, lose}])
+    assert error.message =~ "could not be undone: stuck; 3 rows were lost"
+    {:ok, deployment} = Metadata.get_deployment(context.id)
+    assert deployment.reason =~ "could not be undone: stuck; 3 rows were lost"
+    assert deployment.facts == %{notes: ["3 rows were lost"], restored: 3}
+  end
+
   test "a step that cannot even say whether it happened is no reason to go on undoing", %{context: context} do
     {result, _log} = walk(context, [{{:third, :run}, failure()}, {{:second, :happened?}, fn _ -> raise "blind" end}])
     assert {:error, %Error{code: :take_back_failed, message: message}} = result
