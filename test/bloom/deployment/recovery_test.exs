@@ -3,6 +3,7 @@ defmodule Bloom.Deployment.RecoveryTest do
   use Bloom.Test.FakeRootCase, async: false
 
   alias Bloom.Deployment.{Context, Driver, Recovery, Status}
+  alias Bloom.Deployment.Steps.Register
   alias Bloom.Metadata.Store
   alias Bloom.{MockReleaseHandler, ReleasesFile}
 
@@ -32,6 +33,14 @@ defmodule Bloom.Deployment.RecoveryTest do
   defp deployment(id) do
     {:ok, deployment} = Metadata.get_deployment(id)
     deployment
+  end
+
+  test "a registration that is interrupted twice is still known as this deployment's", %{root: root} do
+    {:ok, id} = Metadata.start_deployment(%{operation: :install, version: "1.1.0", from_version: "1.0.0"})
+    MockReleaseHandler.add_mock_release(:garden, "1.1.0", :unpacked)
+    context = Context.from_journal(%{deployment(id) | facts: %{registered_before: false}}, root)
+    assert {:ok, context} = Register.run(context)
+    assert Register.happened?(context)
   end
 
   describe "a commit that has begun" do

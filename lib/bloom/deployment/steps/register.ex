@@ -10,8 +10,11 @@ defmodule Bloom.Deployment.Steps.Register do
   def name, do: :register
 
   @impl true
-  def run(%Context{root: root, version: version} = context) do
-    with {:ok, context} <- Context.keep_facts(context, %{registered_before: registered?(version)}),
+  def run(%Context{root: root, version: version, facts: facts} = context) do
+    # Done again after an interruption, what is registered may be its own work.
+    before = Map.get_lazy(facts, :registered_before, fn -> registered?(version) end)
+
+    with {:ok, context} <- Context.keep_facts(context, %{registered_before: before}),
          :ok <- register(root, version) do
       {:ok, context}
     end
