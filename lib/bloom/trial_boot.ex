@@ -18,9 +18,15 @@ defmodule Bloom.TrialBoot do
   @doc "Arms a trial of an installed version; it has `seconds` to be confirmed."
   @spec arm(Path.t(), String.t(), pos_integer()) :: :ok | {:error, Error.t()}
   def arm(root, version, seconds) do
+    with :ok <- ready(root), do: DurableFile.write!(armed(root), "#{version} #{seconds}\n")
+  end
+
+  @doc "Whether a trial can be armed: the permanent release has the boot guard."
+  @spec ready(Path.t()) :: :ok | {:error, Error.t()}
+  def ready(root) do
     with {:ok, permanent} <- ReleasesFile.permanent(root),
          true <- BootGuard.there?(Path.join([root, "releases", permanent])) do
-      DurableFile.write!(armed(root), "#{version} #{seconds}\n")
+      :ok
     else
       :error ->
         {:error,

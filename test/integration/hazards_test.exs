@@ -88,6 +88,8 @@ defmodule Bloom.Integration.HazardsTest do
 
     assert {:error, message} = switch(node, "1.2.0")
     assert message =~ "still run code of Garden.Beds"
+    {:ok, [refused | _]} = Node.rpc(node, Bloom.Metadata, :get_deployment_history, [])
+    assert [:plan, :rehearse] == for(step <- refused.steps, do: step.step)
     assert environment(node) == before
     assert Node.rpc(node, Process, :alive?, [walker])
 

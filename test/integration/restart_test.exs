@@ -135,11 +135,21 @@ defmodule Bloom.Integration.RestartTest do
   end
 
   @tag env: [{"GARDEN_PROBATION_MS", "300"}]
-  test "where nothing starts the node again, a restart is refused in words", %{node: node} do
-    :ok = install(node, "1.1.0")
+  test "a restart that nothing would follow, or that is not wanted, is refused before anything is done",
+       %{node: node, root: root} do
+    hooks = Path.join(root, "hooks")
+    Node.rpc(node, Application, :put_env, [:bloom, :hooks, [before: [{Garden.Hooks, :write, [hooks]}]]])
+    for version <- ["1.1.0", "1.6.0-nif"], do: :ok = install(node, version)
     assert {:error, message} = switch(node, "1.1.0", mode: :restart)
     assert message =~ "nothing is known that starts the node again when it ends"
     assert message =~ "restarted_by"
+    assert [%{step: :plan, result: {:error, _why}}] = last_deployment(node).steps
+
+    assert {:error, message} = switch(node, "1.6.0-nif", mode: :hot)
+    assert message =~ "release 1.6.0-nif needs a restart of the VM"
+    assert message =~ "switch without mode: :hot"
+    assert %{mode: nil, plan: %{decision: :restart}, steps: [%{step: :plan}]} = last_deployment(node)
+    refute File.exists?(hooks)
     assert Node.get(node, "/version") == "1.0.0"
   end
 end

@@ -96,6 +96,11 @@ defmodule Bloom.Deployment.Context do
 
   defp notes(facts), do: Map.get(facts, :notes, [])
 
+  @doc "Which switch the plan and the caller want: while the node runs, or by a restart of the VM."
+  @spec wanted_mode(t()) :: :hot | :restart
+  def wanted_mode(%__MODULE__{plan: plan, opts: opts}),
+    do: if(plan.decision == :restart or opts[:mode] == :restart, do: :restart, else: :hot)
+
   @doc "Which switch this is: while the node runs, or by a restart of the VM."
   @spec mode(t()) :: :hot | :restart | nil
   def mode(%__MODULE__{facts: facts}), do: Map.get(facts, :mode)

@@ -16,6 +16,15 @@ defmodule Bloom.Deployment.HotSwitch do
   end
 
   @doc """
+  Whether the node's processes let a plan through: those that it touches answer, and none is in old code.
+
+  Changes nothing but to forget old code that nobody uses any more. Asked at the end of the rehearsal, so that what is
+  refused has done nothing, and again right before the switch.
+  """
+  @spec ready(Plan.t()) :: :ok | {:error, Error.t()}
+  def ready(%Plan{} = plan), do: with(:ok <- Preflight.run(plan), do: clear_old_code(plan))
+
+  @doc """
   Switches back to the release that ran before.
 
   The environment and the children are what they were; where another process of this node had switched and nobody
@@ -56,8 +65,7 @@ defmodule Bloom.Deployment.HotSwitch do
     {written, put} = AppEnv.split(env)
 
     with {:ok, _path} <- Relup.write(root.path, plan, children),
-         :ok <- Preflight.run(plan),
-         :ok <- clear_old_code(plan),
+         :ok <- ready(plan),
          :ok <- install(root, plan, written, before) do
       AppEnv.put(put)
       put_release_variables(plan.running, plan.target)

@@ -14,14 +14,27 @@ defmodule Bloom.Deployment.RestartSwitch do
   @doc "Arms the trial and ends this VM; `Bloom.Deployment.Recovery` goes on in the next one."
   @spec run(Context.t()) :: {:restarting, Context.t()} | {:error, Error.t()}
   def run(%Context{root: root, version: version} = context) do
-    with :ok <- allowed(context),
-         :ok <- not_failed_before(context),
-         {:ok, restarter} <- restarter(context),
+    with {:ok, restarter} <- ready(context),
          :ok <- TrialBoot.arm(root.path, version, div(Config.get(:trial_timeout_ms) + 999, 1000)) do
       Logger.notice("Bloom restarts the node for a trial of release #{version}")
       Restarter.restart(restarter)
       {:restarting, context}
     end
+  end
+
+  @doc """
+  What would start the node again, or why the release is not to be had by a restart.
+
+  Only looks. Asked when the deployment is planned, so that what is refused has done nothing, and again right before the
+  switch.
+  """
+  @spec ready(Context.t()) :: {:ok, Restarter.t()} | {:error, Error.t()}
+  def ready(%Context{root: root} = context) do
+    with :ok <- allowed(context),
+         :ok <- not_failed_before(context),
+         {:ok, restarter} <- restarter(context),
+         :ok <- TrialBoot.ready(root.path),
+         do: {:ok, restarter}
   end
 
   @doc "Ends the trial: the next boot is that of the permanent release."

@@ -3,7 +3,7 @@ defmodule Bloom.Deployment.Steps.Plan do
 
   use Bloom.Deployment.Step
 
-  alias Bloom.Deployment.Context
+  alias Bloom.Deployment.{Context, RestartSwitch}
   alias Bloom.{Error, Metadata, Plan, Validator}
 
   @impl true
@@ -15,8 +15,10 @@ defmodule Bloom.Deployment.Steps.Plan do
          {:ok, plan} <- Plan.make(root, version),
          :ok <- usable(plan),
          :ok <- affordable(context, plan),
-         :ok <- Metadata.update_deployment(context.id, %{plan: Plan.to_map(plan)}) do
-      {:ok, %{context | plan: plan}}
+         :ok <- Metadata.update_deployment(context.id, %{plan: Plan.to_map(plan)}),
+         context = %{context | plan: plan},
+         :ok <- ready(context) do
+      {:ok, context}
     end
   end
 
@@ -33,6 +35,18 @@ defmodule Bloom.Deployment.Steps.Plan do
 
   defp affordable(%{operation: :install}, _plan), do: :ok
   defp affordable(%{operation: operation, opts: opts}, plan), do: Validator.validate_plan(operation, plan, opts)
+
+  # What the switch itself would refuse, while no hook has run and no database was touched.
+  defp ready(%{operation: :install}), do: :ok
+
+  defp ready(context) do
+    with :restart <- Context.wanted_mode(context), {:ok, _restarter} <- RestartSwitch.ready(context) do
+      :ok
+    else
+      :hot -> :ok
+      {:error, error} -> {:error, error}
+    end
+  end
 
   defp usable(%Plan{decision: :refuse} = plan) do
     {:error,

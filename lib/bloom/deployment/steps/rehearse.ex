@@ -3,17 +3,19 @@ defmodule Bloom.Deployment.Steps.Rehearse do
 
   use Bloom.Deployment.Step
 
-  alias Bloom.Deployment.Rehearse
+  alias Bloom.Deployment.{Context, HotSwitch, Rehearse}
 
   @impl true
   def name, do: :rehearse
 
   @impl true
-  def run(%{plan: plan, opts: opts} = context) do
-    if plan.decision == :restart or opts[:mode] == :restart do
-      with :ok <- Rehearse.boot(plan), do: {:ok, context}
-    else
-      with {:ok, rehearsed} <- Rehearse.run(plan), do: {:ok, %{context | rehearsed: rehearsed}}
+  def run(%Context{plan: plan} = context) do
+    case Context.wanted_mode(context) do
+      :restart -> with :ok <- Rehearse.boot(plan), do: {:ok, context}
+      :hot -> with {:ok, rehearsed} <- hot(plan), do: {:ok, %{context | rehearsed: rehearsed}}
     end
   end
+
+  # What the switch itself would refuse is found here, before a hook has run or a database was touched.
+  defp hot(plan), do: with({:ok, rehearsed} <- Rehearse.run(plan), :ok <- HotSwitch.ready(plan), do: {:ok, rehearsed})
 end

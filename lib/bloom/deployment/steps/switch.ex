@@ -15,7 +15,7 @@ defmodule Bloom.Deployment.Steps.Switch do
 
   @impl true
   def run(%Context{} = context) do
-    mode = if context.opts[:mode] == :restart or context.plan.decision == :restart, do: :restart, else: :hot
+    mode = Context.wanted_mode(context)
 
     with :ok <- Metadata.update_deployment(context.id, %{mode: mode}),
          {:ok, context} <- Context.keep_facts(context, %{mode: mode, baseline: SafetyMonitor.baseline()}) do
