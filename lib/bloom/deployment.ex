@@ -223,7 +223,9 @@ defmodule Bloom.Deployment do
   defp recover(state) do
     case Recovery.unfinished() do
       {:ok, {context, _journal} = unfinished} ->
+        asked_for = Status.remembered(:deployment)
         Status.begin(context.operation, context.version, nil)
+        Status.remember(:deployment, asked_for)
         Status.stage(:recover)
         drive(%{state | recovering: not Recovery.goes_on?(unfinished)}, fn -> Recovery.settle(unfinished) end)
 
@@ -231,11 +233,7 @@ defmodule Bloom.Deployment do
         ended(state, {:error, error})
 
       {:ok, nil} ->
-        ended(
-          state,
-          {:error,
-           Error.new(:interrupted, "the deployment was interrupted before it had begun", suggestions: ["start it again"])}
-        )
+        ended(state, Recovery.came_of(Status.remembered(:deployment)))
     end
   end
 

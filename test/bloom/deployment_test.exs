@@ -2,10 +2,14 @@ defmodule Bloom.DeploymentTest do
   # With a release handler that waits until it is told to go on, so that a deployment can be looked at.
   use ExUnit.Case
 
-  alias Bloom.{Deployment, Error, MockReleaseHandler}
+  alias Bloom.{Deployment, Error, Metadata, MockReleaseHandler}
+  alias Bloom.Deployment.Recovery
 
   defmodule WaitingHandler do
     defdelegate which_releases(), to: MockReleaseHandler
+    defdelegate check_install_release(vsn), to: MockReleaseHandler
+    defdelegate install_release(vsn), to: MockReleaseHandler
+    defdelegate make_permanent(vsn), to: MockReleaseHandler
 
     def unpack_release(name) do
       send(Application.fetch_env!(:bloom, :waiting_test), {:waiting, self()})
@@ -73,6 +77,59 @@ defmodule Bloom.DeploymentTest do
     assert {:error, %Error{code: :interrupted}} = Task.await(task)
     assert Deployment.status() == :idle
     assert go_on(start()) == :ok
+  end
+
+  describe "a driver that is killed when the end is in the history" do
+    # What is logged is handled in the process that logs it.
+    def log(%{msg: {:string, text}}, _config) do
+      if IO.chardata_to_string(text) =~ "of release 1.1.0 ended", do: Process.exit(self(), :kill)
+    end
+
+    def log(_other, _config), do: :ok
+
+    setup do
+      :ok = :logger.add_handler(__MODULE__, __MODULE__, %{level: :info})
+      on_exit(fn -> :logger.remove_handler(__MODULE__) end)
+    end
+
+    @tag :capture_log
+    test "has done what was asked for" do
+      deployment = start()
+      assert go_on(deployment) == :ok
+      assert Deployment.run(:switch, "1.1.0") == :ok
+      assert Deployment.status() == :idle
+      assert {:ok, [%{outcome: :committed}, %{outcome: :installed} | _]} = Metadata.get_deployment_history()
+    end
+
+    @tag :capture_log
+    test "is not taken for the next one, which is killed before its end" do
+      assert go_on(start()) == :ok
+      {task, driver} = start()
+      Process.exit(driver, :kill)
+      assert {:error, %Error{code: :interrupted, suggestions: [look | _]}} = Task.await(task)
+      assert look =~ "get_deployment_history"
+    end
+  end
+
+  describe "what came of a deployment in the history" do
+    defp came_of(outcome, reason) do
+      {:ok, id} = Metadata.start_deployment(%{operation: :switch, version: "1.1.0", from_version: "1.0.0"})
+      :ok = Metadata.finish_deployment(id, outcome, reason)
+      Recovery.came_of(id)
+    end
+
+    test "is the answer, in the code that it would have had" do
+      assert came_of(:committed, nil) == :ok
+      assert {:error, %Error{code: :taken_back, message: "drought"}} = came_of(:taken_back, "drought")
+      assert {:error, %Error{code: :cancelled, message: "cancelled"}} = came_of(:cancelled, "cancelled")
+      assert {:error, %Error{code: :interrupted, message: message}} = came_of(:failed, "no room")
+      assert message == "switch of release 1.1.0 failed: no room"
+    end
+
+    test "is nothing where it never began" do
+      assert {:error, %Error{code: :interrupted, message: message}} = Recovery.came_of(nil)
+      assert message == "the deployment was interrupted before it had begun"
+    end
   end
 
   @tag :capture_log

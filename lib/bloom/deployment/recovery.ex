@@ -9,6 +9,8 @@ defmodule Bloom.Deployment.Recovery do
   alias Bloom.{Config, DurableFile, Error, ErrorInterpreter, Metadata, Native, ReleasesFile, Root, SysConfig, TrialBoot}
   alias Bloom.Deployment.{Context, Report, Status, Steps, Walk}
 
+  @history "see Bloom.Metadata.get_deployment_history() for what came of it"
+
   @doc """
   Settles the files of an interrupted switch, once in the life of the VM: after a hot switch the boot script no longer
   tells what runs.
@@ -81,6 +83,38 @@ defmodule Bloom.Deployment.Recovery do
       true ->
         Walk.back(Enum.reverse(started), context, interrupted(context, journal))
     end
+  end
+
+  @doc """
+  The answer of a deployment with nothing left to settle whose process was killed before it could give one, by its id in
+  the journal; `nil` where it had not come that far.
+  """
+  @spec came_of(Metadata.id() | nil) :: :ok | {:error, Error.t()}
+  def came_of(id) do
+    case id && Metadata.get_deployment(id) do
+      {:ok, %{outcome: outcome} = deployment} when outcome != nil -> ended(deployment)
+      _not_in_the_history -> {:error, not_begun()}
+    end
+  end
+
+  defp ended(%{operation: operation, outcome: outcome, reason: reason} = deployment) do
+    reason = reason || "see the history"
+
+    cond do
+      outcome == Steps.outcome(operation) -> :ok
+      outcome == :cancelled -> {:error, Error.new(:cancelled, reason, suggestions: [@history])}
+      outcome == :taken_back -> {:error, Error.new(:taken_back, reason, suggestions: [@history])}
+      true -> {:error, Error.new(:interrupted, failed(deployment, reason), suggestions: [@history])}
+    end
+  end
+
+  defp failed(%{operation: operation, version: version}, reason),
+    do: "#{operation} of release #{version} failed: #{reason}"
+
+  defp not_begun do
+    Error.new(:interrupted, "the deployment was interrupted before it had begun",
+      suggestions: [@history, "start it again if it is not there"]
+    )
   end
 
   defp started(context, journal, phase) do

@@ -50,11 +50,11 @@ defmodule Bloom.Deployment.Status do
   def probation(ms), do: change(%{probation_until: now() + ms})
 
   @doc "Keeps something for a walk that has to take over, in this life of the VM."
-  @spec remember(:before | :rehearsed | :span, term()) :: :ok
-  def remember(key, value) when key in [:before, :rehearsed, :span], do: change(%{key => value})
+  @spec remember(:before | :rehearsed | :span | :deployment, term()) :: :ok
+  def remember(key, value) when key in [:before, :rehearsed, :span, :deployment], do: change(%{key => value})
 
   @doc "What was kept, or nil."
-  @spec remembered(:before | :rehearsed | :span) :: term()
+  @spec remembered(:before | :rehearsed | :span | :deployment) :: term()
   def remembered(key), do: if(:ets.whereis(@table) != :undefined, do: fetch(key))
 
   @doc "Asks the walk to stop; returns what stops long work."

@@ -31,6 +31,8 @@ defmodule Bloom.Deployment.Walk do
     }
 
     with {:ok, id} <- Metadata.start_deployment(deployment) do
+      # For whoever has to answer when this process is killed.
+      Status.remember(:deployment, id)
       forward(Steps.of(context.operation), Report.begin(%{context | id: id}, resumed: false), [])
     end
   end

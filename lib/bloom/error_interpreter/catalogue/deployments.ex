@@ -19,7 +19,8 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Deployments do
         {[
            "… lost its server and goes on without an answer",
            "… was interrupted before its first step",
-           "the deployment was interrupted before it had begun"
+           "the deployment was interrupted before it had begun",
+           "… of release … failed: …"
          ], "A process of Bloom or the VM ended in the middle. What was left is put in order by itself.", @log},
       settling:
         {"release …, which was left unfinished, is taken back first, by a restart",
