@@ -88,6 +88,12 @@ defmodule Bloom.CLI.Deployments do
      ]}
   end
 
+  # What the journal has is the one in progress, and not what was asked for.
+  defp ended({:ended, {:error, %{code: :deployment_in_progress} = error}, _other}, subject) do
+    suggestions = ["watch it with bin/bloom follow, or stop it with bin/bloom cancel"]
+    {:error, %{error | suggestions: suggestions}, data(subject, nil)}
+  end
+
   defp ended({:ended, {:error, error}, deployment}, subject), do: {:error, error, data(subject, deployment)}
 
   defp ended({:ended, _done, %{outcome: outcome} = deployment}, subject) when outcome != nil do

@@ -129,6 +129,42 @@ defmodule Bloom.CLI.DeploymentsTest do
     end
   end
 
+  test "what is refused for another one in progress says how to watch that or stop it" do
+    error = %{code: :deployment_in_progress, message: "rollback of release 1.0.0 is in progress", suggestions: ["no"]}
+    history = {:ok, [%{unfinished() | operation: :rollback, version: "1.0.0"}]}
+
+    for typed <- [["rollback"], ["switch", "1.1.0"]] do
+      answers = %{
+        history: history,
+        rollback: when_told({:error, error}),
+        switch: when_told({:error, error}),
+        follow: follow([])
+      }
+
+      assert {:failed, "", errors} = run(typed, answers)
+
+      assert errors == """
+             #{hd(typed)}: rollback of release 1.0.0 is in progress
+               -> watch it with bin/bloom follow, or stop it with bin/bloom cancel
+             """
+
+      assert {:failed, json, ""} = run(typed ++ ["--json"], answers)
+      assert json =~ ~s("deployment":null)
+    end
+  end
+
+  test "a rollback that is cancelled is no rollback" do
+    cancelled = ended(operation: :rollback, version: "1.0.0", from_version: "1.1.0", outcome: :cancelled)
+
+    answers = %{
+      history: {:each, [{:ok, []}, {:ok, [cancelled]}]},
+      rollback: when_told({:ok, :handed_over}),
+      follow: {:each, [follow([]), follow([%{event: :ended}])]}
+    }
+
+    assert {:failed, "", "rollback: the rollback of 1.0.0 ended: cancelled\n" <> _} = run(["rollback"], answers)
+  end
+
   describe "follow" do
     test "joins what is in progress and ends as it does" do
       answers = %{
