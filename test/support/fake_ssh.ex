@@ -3,7 +3,8 @@ defmodule Bloom.Test.FakeSSH do
   An `ssh` that stays on this machine: there is no sshd in a test.
 
   It does with a command what ssh and sshd do: joins its words and has a shell read the text. What it was called with is
-  in a file beside it. The host `nowhere` cannot be reached; `broken` hangs up after so many bytes.
+  in a file beside it. The host `nowhere` cannot be reached; `broken` hangs up after so many bytes; `full` has no room for as
+  many; `private` has an umask of its own.
   """
 
   @script ~S"""
@@ -15,6 +16,8 @@ defmodule Bloom.Test.FakeSSH do
   case "$host" in
     *nowhere) echo "ssh: Could not resolve hostname nowhere" >&2; exit 255 ;;
     *broken) head -c 100000 | sh -c "$*"; exit 255 ;;
+    *full) trap '' XFSZ; ulimit -f 100; exec sh -c "$*" ;;
+    *private) umask 077; exec sh -c "$*" ;;
     *) exec sh -c "$*" ;;
   esac
   """

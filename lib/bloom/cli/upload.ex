@@ -40,13 +40,23 @@ defmodule Bloom.CLI.Upload do
     temporary = "#{path}.#{System.pid()}.tmp"
     Output.event(session.output, %{event: :copy, from: archive, to: path}, ["copying the archive to #{path}"])
 
-    with {:ok, _bytes} <- File.copy(archive, temporary),
+    with :ok <- for_the_same(archive, temporary),
+         {:ok, _bytes} <- File.copy(archive, temporary),
          :ok <- sync(temporary) do
       DurableFile.rename!(temporary, path)
     else
       {:error, reason} ->
         File.rm(temporary)
         {:error, not_copied(archive, path, reason)}
+    end
+  end
+
+  # Nobody may read it who may not read the archive, which holds the release's cookie.
+  defp for_the_same(archive, temporary) do
+    with {:ok, %{mode: mode}} <- File.stat(archive),
+         :ok <- File.touch(temporary),
+         {:ok, %{mode: allowed}} <- File.stat(temporary) do
+      File.chmod(temporary, allowed |> Bitwise.band(mode) |> Bitwise.bor(0o600))
     end
   end
 

@@ -14,14 +14,16 @@ defmodule Bloom.Remote.Upload do
   is() { sum=$(digest <"$1") && [ "${sum%% *}" = "$wanted" ]; };
   if [ -f "$final" ] && is "$final"; then echo "bloom: there"; exit; fi;
   trap 'rm -f -- "$temporary"' EXIT; trap 'exit 1' HUP INT TERM;
-  umask 022; : >"$temporary" || exit 1;
+  : >"$temporary" || exit 1;
   echo "bloom: send";
   head -c "$size" >"$temporary" || exit 1;
-  is "$temporary" || { echo "what arrived is not what was sent" >&2; exit 1; };
+  [ "$(wc -c <"$temporary")" -eq "$size" ] || exit 1;
+  is "$temporary" || { echo "bloom: another"; exit; };
   mv -f -- "$temporary" "$final" && echo "bloom: done"
   """
 
   @chunk 256 * 1024
+  @ssh_failed 255
 
   @doc """
   Copies `file` to the path `to` of the target. `progress` is called with the bytes that are sent, and with all there are,
@@ -54,31 +56,37 @@ defmodule Bloom.Remote.Upload do
   defp arguments(words), do: ["-c", ~S(exec "$@"), "bloom" | words]
 
   defp send_file(port, file, size, progress) do
-    {:ok, device} = :file.open(file, [:read, :raw, :binary])
-
-    case send_rest(port, device, 0, size, progress) do
-      ^size -> sent(said(port))
-      _file_is_another_by_now -> {:error, :broken}
+    with {:ok, device} <- :file.open(file, [:read, :raw, :binary]),
+         ^size <- send_rest(port, device, 0, size, progress) do
+      sent(said(port))
+    else
+      _file_is_another_by_now -> {:error, :changed}
     end
   rescue
     # The port is closed.
-    ArgumentError -> {:error, said(port)}
+    ArgumentError -> sent(said(port))
   end
 
   defp send_rest(port, device, before, size, progress) do
     case :file.read(device, @chunk) do
+      {:ok, chunk} when before + byte_size(chunk) > size ->
+        before + byte_size(chunk)
+
       {:ok, chunk} ->
         true = Port.command(port, chunk)
         sent = before + byte_size(chunk)
         if div(100 * sent, size) > div(100 * before, size), do: progress.(sent, size)
         send_rest(port, device, sent, size, progress)
 
-      :eof ->
+      _end_or_unreadable ->
         before
     end
   end
 
   defp sent("done"), do: {:ok, :sent}
+  defp sent("another"), do: {:error, :changed}
+  # A server that reads no further breaks the pipe, whatever its reason is.
+  defp sent(ended) when ended in [:broken, {:status, @ssh_failed}], do: {:error, :broken_off}
   defp sent(ended), do: {:error, ended}
 
   defp said(port) do
@@ -91,9 +99,23 @@ defmodule Bloom.Remote.Upload do
   end
 
   # Why stands above: what ssh and the shell say goes to this VM's own standard error.
-  defp failed(target, to, {:status, status}) when status != 255 do
+  defp failed(target, to, {:status, status}) when status != @ssh_failed do
     Error.new(:upload_failed, "#{Path.basename(to)} could not be put into #{Path.dirname(to)} of #{target.host}",
-      suggestions: ["see what the server says above, and whether this user may write there"]
+      suggestions: ["see what the server says above, whether this user may write there, and whether there is room"]
+    )
+  end
+
+  defp failed(_target, to, :changed) do
+    Error.new(:upload_failed, "#{Path.basename(to)} was changed here while it was sent",
+      suggestions: ["wait until the build that writes it has ended, and try again"]
+    )
+  end
+
+  defp failed(target, to, :broken_off) do
+    Error.new(:upload_failed, "sending #{Path.basename(to)} to #{target.host} broke off",
+      suggestions: [
+        "see what ssh and the server say above, and whether #{Path.dirname(to)} of the server has room; then try again"
+      ]
     )
   end
 

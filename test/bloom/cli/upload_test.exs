@@ -20,6 +20,17 @@ defmodule Bloom.CLI.UploadTest do
     assert Enum.sort(File.ls!(dir)) == ["from.tar.gz", "garden-1.1.0.tar.gz"]
   end
 
+  test "nobody may read the copy who may not read the archive", %{tmp_dir: dir} do
+    [from, to] = for name <- ["from.tar.gz", "garden-1.1.0.tar.gz"], do: Path.join(dir, name)
+    File.write!(from, "new")
+
+    for mode <- [0o600, 0o400] do
+      File.chmod!(from, mode)
+      assert Upload.run(session(to), "1.1.0", from) == :ok
+      assert Bitwise.band(File.stat!(to).mode, 0o777) == 0o600
+    end
+  end
+
   test "one that is there already stays, by whatever name it is called", %{tmp_dir: dir} do
     to = Path.join(dir, "garden-1.1.0.tar.gz")
     File.write!(to, "it")

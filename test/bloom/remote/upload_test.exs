@@ -56,15 +56,54 @@ defmodule Bloom.Remote.UploadTest do
   @tag :capture_log
   test "where the connection breaks, there is what there was", %{archive: file, dir: dir, to: to} do
     File.write!(to, "older")
-    assert {:error, %Error{code: :unreachable}} = Upload.run(target("broken"), file, to)
+    assert {:error, %Error{code: :upload_failed} = error} = Upload.run(target("broken"), file, to)
+    assert error.message == "sending garden 1.tar.gz to broken broke off"
+    assert [_what_to_do] = error.suggestions
     assert File.read!(to) == "older"
     assert File.ls!(dir) == [Path.basename(to)]
+  end
+
+  @tag :capture_log
+  test "where the disk is full, there is what there was", %{archive: file, dir: dir, to: to} do
+    assert {:error, %Error{code: :upload_failed, suggestions: [suggestion]}} = Upload.run(target("full"), file, to)
+    assert suggestion =~ "room"
+    assert File.ls!(dir) == []
+  end
+
+  test "a file that changes meanwhile is not put there", %{archive: file, dir: dir, to: to} do
+    others = %{
+      shorter: "short",
+      longer: :rand.bytes(1_100_000),
+      other: :rand.bytes(1_000_003)
+    }
+
+    for {how, bytes} <- others do
+      change = fn _sent, _size -> File.write!(file, bytes) end
+      assert {:error, %Error{code: :upload_failed} = error} = Upload.run(target("server"), file, to, change)
+      assert {how, error.message} == {how, "garden 1.tar.gz was changed here while it was sent"}
+      assert [_what_to_do] = error.suggestions
+      File.write!(file, :rand.bytes(1_000_003))
+      await(fn -> File.ls!(dir) == [] end)
+    end
+  end
+
+  test "who may read it is for the account's umask to say", %{archive: file, to: to} do
+    assert Upload.run(target("private"), file, to) == {:ok, :sent}
+    assert Bitwise.band(File.stat!(to).mode, 0o777) == 0o600
   end
 
   test "where it cannot be written, that is said", %{archive: file} do
     assert {:error, %Error{code: :upload_failed, message: message}} = Upload.run(target("server"), file, "/proc/no/a")
     assert message == "a could not be put into /proc/no of server"
     assert {:error, %Error{code: :unreachable}} = Upload.run(target("nowhere"), file, "/proc/no/a")
+  end
+
+  defp await(condition, tries \\ 500) do
+    cond do
+      condition.() -> :ok
+      tries == 0 -> flunk("in vain")
+      true -> receive(after: (20 -> await(condition, tries - 1)))
+    end
   end
 
   test "a file that is not here is not sent", %{dir: dir, to: to} do

@@ -32,8 +32,9 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Remote do
         {"see whether it is there, and whether this user may write to that directory",
          "The archive could not be put into `releases_dir`.", "See whether it is there and who may write."},
       upload_failed:
-        {"… could not be put into … of …", "The server refused the file.",
-         "See what the server says, and whether this user may write there."},
+        {["… could not be put into … of …", "sending … to … broke off", "… was changed here while it was sent"],
+         "The server has not said that it has the whole archive. It never keeps half of one.",
+         "See what ssh and the server say, whether this user may write there, and whether there is room; then try again."},
       no_scratch:
         {["… cannot be made", "… was not made in … ms"], "A directory for temporary files could not be made.",
          "Name one that can be written to in `TMPDIR`."}
