@@ -143,6 +143,15 @@ defmodule Bloom.HookTest do
 
   def cancel(_info, _name), do: Status.cancel() && :ok
 
+  test "one that is cancelled while a hook fails is not tried again, and is cancelled, not failed" do
+    put(:hooks, before: [{{__MODULE__, :cancel_and_fail, []}, retries: 3, retry_ms: 60_000}, mfa(:never)])
+    capture_log(fn -> assert {:error, %{code: :cancelled}} = Deployment.run(:switch, "1.1.0") end)
+    assert calls() == []
+    assert %{outcome: :cancelled, facts: %{hooks: [%{attempts: 1, result: {:error, "no water"}}]}} = history()
+  end
+
+  def cancel_and_fail(_info), do: Status.cancel() && {:error, "no water"}
+
   test "rollbacks have hooks, installations and removals have none" do
     put(:hooks, before: [mfa(:one)], after: [mfa(:one)], failure: [mfa(:one)])
     :ok = Deployment.run(:switch, "1.1.0")

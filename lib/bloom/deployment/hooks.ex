@@ -3,16 +3,20 @@ defmodule Bloom.Deployment.Hooks do
   Runs the hooks of a kind in the course of a deployment.
 
   Each is in the journal as soon as it has ended, in the facts of the deployment. One that was running when the VM ended is
-  called again where recovery comes to its kind again.
+  called again where recovery comes to its kind again, but not for ever: it may be what ends the VM.
   """
 
   require Logger
 
-  alias Bloom.{Config, Error, ErrorLog}
+  alias Bloom.{Config, Error, ErrorLog, Metadata}
   alias Bloom.Deployment.{Boot, Context, Status}
   alias Bloom.Hook.{Entry, Runner}
 
   @operations [:switch, :rollback]
+  @steps %{after: :after_hooks, failure: :failure_hooks}
+
+  # How often a kind is begun without an end in the journal.
+  @lives 3
 
   @doc "Whether there are any for this deployment, or something that is none and has to be told."
   @spec any?(Context.t(), Bloom.Hook.kind()) :: boolean()
@@ -35,17 +39,41 @@ defmodule Bloom.Deployment.Hooks do
   defp run_kept(entry, context, kind) do
     record = Runner.run(entry, info(context, kind))
 
-    with {:ok, context} <- Context.keep_facts(context, with_record(context, record)), :ok <- record.result do
-      {:cont, {:ok, context}}
-    else
-      {:error, why} when is_binary(why) -> {:halt, {:error, failed(record, why)}}
+    case Context.keep_facts(context, with_record(context, record)) do
+      {:ok, context} -> judge(record, context)
       {:error, error} -> {:halt, {:error, error}}
     end
+  end
+
+  defp judge(%{result: :ok}, context), do: {:cont, {:ok, context}}
+
+  # A failure that nobody waits for any more is none of the deployment's, which ends as cancelled.
+  defp judge(%{result: {:error, why}} = record, context) do
+    if Status.cancelled?(), do: {:halt, {:ok, context}}, else: {:halt, {:error, failed(record, why)}}
   end
 
   @doc "Runs every one of them, in a node that runs; what fails is noted."
   @spec run_each(Context.t(), :after | :failure) :: Context.t()
   def run_each(context, kind) do
+    if begun(context, kind) > @lives do
+      note(
+        context,
+        "the #{kind} hooks were begun #{@lives} times and never came to their end, so they are not called again"
+      )
+    else
+      run_these(context, kind)
+    end
+  end
+
+  # This time included. Where the journal cannot be read, the hooks come first.
+  defp begun(context, kind) do
+    case Metadata.get_deployment(context.id) do
+      {:ok, %{steps: steps}} -> Enum.count(steps, &(&1.step == @steps[kind] and &1.result == nil))
+      {:error, _unreadable} -> 0
+    end
+  end
+
+  defp run_these(context, kind) do
     Boot.await_started()
 
     case entries(kind) do

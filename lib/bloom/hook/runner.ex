@@ -1,9 +1,13 @@
 defmodule Bloom.Hook.Runner do
   @moduledoc "Calls a hook, as often as it may be tried."
 
+  alias Bloom.Deployment.Status
   alias Bloom.ErrorInterpreter.Words
   alias Bloom.Hook.Entry
   alias Bloom.{Isolated, Telemetry}
+
+  # How often a pause looks whether the deployment was cancelled.
+  @look_ms 50
 
   @typedoc "What the journal keeps of it; `duration_us` is that of all attempts and of the pauses between them."
   @type record :: %{
@@ -16,7 +20,8 @@ defmodule Bloom.Hook.Runner do
         }
 
   @doc """
-  Calls it until it answers `:ok`, or was tried often enough.
+  Calls it until it answers `:ok`, or was tried often enough. One of kind `:before` is not tried again when the deployment
+  has been cancelled meanwhile.
 
       iex> [entry] = Bloom.Hook.Entry.of([before: [{List, :first, [:ok]}]], :before)
       iex> {:error, why} = Bloom.Hook.Runner.run(entry, %{kind: :before}).result
@@ -49,11 +54,22 @@ defmodule Bloom.Hook.Runner do
     {answer, _microseconds} = Isolated.run(call, entry.timeout_ms)
 
     case judge(answer) do
-      {:error, _why} when number <= entry.retries ->
-        receive after: (entry.retry_ms -> attempt(entry, info, number + 1))
+      {:error, _why} = failed when number <= entry.retries ->
+        if pause(entry.retry_ms, info.kind) == :cancelled,
+          do: {failed, number},
+          else: attempt(entry, info, number + 1)
 
       result ->
         {result, number}
+    end
+  end
+
+  # What runs after a deployment has to be done, cancelled or not.
+  defp pause(ms, kind) do
+    cond do
+      kind == :before and Status.cancelled?() -> :cancelled
+      ms == 0 -> :over
+      true -> receive(after: (min(ms, @look_ms) -> pause(max(ms - @look_ms, 0), kind)))
     end
   end
 

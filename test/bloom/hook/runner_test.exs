@@ -1,15 +1,17 @@
 defmodule Bloom.Hook.RunnerTest do
-  use ExUnit.Case, async: true
+  # Whether a deployment is cancelled is the same for the whole node.
+  use ExUnit.Case, async: false
 
+  alias Bloom.Deployment.Status
   alias Bloom.Hook.{Entry, Runner}
 
   doctest Runner
 
   def hook(info, fun), do: fun.(info)
 
-  defp run(fun, opts \\ []) do
-    [entry] = Entry.of([before: [{{__MODULE__, :hook, [fun]}, Keyword.put_new(opts, :retry_ms, 0)}]], :before)
-    Runner.run(entry, %{kind: :before, version: "1.1.0"})
+  defp run(fun, opts \\ [], kind \\ :before) do
+    [entry] = Entry.of([{kind, [{{__MODULE__, :hook, [fun]}, Keyword.put_new(opts, :retry_ms, 0)}]}], kind)
+    Runner.run(entry, %{kind: kind, version: "1.1.0"})
   end
 
   # Fails so many times, and then does not.
@@ -58,5 +60,44 @@ defmodule Bloom.Hook.RunnerTest do
   test "it waits before it tries again" do
     assert %{result: :ok, duration_us: duration} = run(failing(1), retries: 1, retry_ms: 30)
     assert duration >= 30_000
+  end
+
+  describe "a deployment that is cancelled" do
+    setup do
+      Status.begin(:switch, "1.1.0", :token)
+      on_exit(&Status.clear/0)
+    end
+
+    defp cancel(_info), do: Status.cancel() && {:error, "not yet"}
+
+    test "while a hook before it runs has no further attempt of it" do
+      assert %{result: {:error, "not yet"}, attempts: 1} = run(&cancel/1, retries: 5, retry_ms: 60_000)
+    end
+
+    test "in the pause between two attempts has no further one, and does not wait for the end of the pause" do
+      test = self()
+
+      # Runs on when the attempt has ended, so that the cancel comes in the pause.
+      later = fn hook ->
+        ref = Process.monitor(hook)
+        send(hook, :watched)
+        receive(do: ({:DOWN, ^ref, _, _, _} -> send(test, {:cancelled, Status.cancel()})))
+      end
+
+      fail = fn _info ->
+        hook = self()
+        spawn(fn -> later.(hook) end)
+        receive(do: (:watched -> {:error, "not yet"}))
+      end
+
+      assert %{result: {:error, "not yet"}, attempts: 1} = run(fail, retries: 5, retry_ms: 60_000)
+      assert_receive {:cancelled, :token}
+    end
+
+    test "has every attempt of what runs after it" do
+      for kind <- [:after, :failure] do
+        assert %{result: {:error, "not yet"}, attempts: 3} = run(&cancel/1, [retries: 2], kind)
+      end
+    end
   end
 end
