@@ -55,11 +55,14 @@ defmodule Bloom.Deployment.Recovery do
 
   defp files?, do: not Config.get(:skip_file_checks) and Root.release?()
 
-  @doc "Whether it goes on with its probation: a release on trial, or one whose switch was handed over by Bloom's old code."
+  @doc """
+  Whether it goes on with its probation: a release on trial, or one whose switch was handed over by Bloom's old code, that
+  nobody has cancelled.
+  """
   @spec goes_on?({Context.t(), [map()]}) :: boolean()
   def goes_on?({context, journal}) do
     (Context.mode(context) == :restart or context.facts[:handover] == true) and
-      Steps.Switch in started(context, journal, :run) and
+      not is_map_key(context.facts, :cancelled) and Steps.Switch in started(context, journal, :run) and
       started(context, journal, :undo) == [] and Steps.Switch.running?(context)
   end
 
@@ -123,6 +126,8 @@ defmodule Bloom.Deployment.Recovery do
   end
 
   # A failure that was written down is why; without one, whatever ended the walk.
+  defp interrupted(%{facts: %{cancelled: true}}, _journal), do: Error.new(:cancelled, "cancelled")
+
   defp interrupted(context, journal) do
     case Enum.find(journal, &match?(%{phase: :run, result: {:error, _text}}, &1)) do
       %{result: {:error, text}} ->

@@ -150,11 +150,13 @@ defmodule Bloom.Deployment.Walk do
   def back(steps, context, error) do
     Status.stage(:undo)
     ErrorLog.write(:error, "#{context.operation} of release #{context.version} is undone", error)
+    again? = error.code == :interrupted or is_map_key(context.facts, :cancelled)
+    context = keep_why(context, error)
 
     case Report.rollback(context, error, fn -> undo(steps, context, []) end) do
       {:ok, undone, context} ->
         # What ended the VM took the switch back with it.
-        switched = if error.code == :interrupted, do: steps, else: undone
+        switched = if again?, do: steps, else: undone
         give_up(context, Failure.told(error, Steps.Switch in switched, context))
 
       :restarting ->
@@ -167,6 +169,20 @@ defmodule Bloom.Deployment.Walk do
         give_up(context, error)
     end
   end
+
+  # A trial is taken back by a restart, and the next life of the VM could not tell it from one that failed.
+  defp keep_why(context, %Error{code: :cancelled}) do
+    case Context.keep_facts(context, %{cancelled: true}) do
+      {:ok, context} ->
+        context
+
+      {:error, _error} = unwritten ->
+        journal(unwritten)
+        context
+    end
+  end
+
+  defp keep_why(context, _error), do: context
 
   # Until its end is written down, whoever comes next does this again.
   defp give_up(context, error) do

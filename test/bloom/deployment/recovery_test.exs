@@ -17,6 +17,12 @@ defmodule Bloom.Deployment.RecoveryTest do
     {:ok, id: id, root: root}
   end
 
+  # A hook. It runs in a process of its own.
+  def told(info, test) do
+    send(test, {:told, info})
+    :ok
+  end
+
   defp runs(version), do: MockReleaseHandler.add_mock_release(:garden, version, :current)
 
   defp ran(id, step, result \\ nil) do
@@ -41,6 +47,40 @@ defmodule Bloom.Deployment.RecoveryTest do
     context = Context.from_journal(%{deployment(id) | facts: %{registered_before: false}}, root)
     assert {:ok, context} = Register.run(context)
     assert Register.happened?(context)
+  end
+
+  describe "a trial that was taken back by a restart" do
+    setup %{id: id} do
+      runs("1.0.0")
+      put_option(:hooks, failure: [{__MODULE__, :told, [self()]}])
+      :ok = Metadata.update_deployment(id, %{mode: :restart, facts: %{mode: :restart}})
+      ran(id, :switch)
+      ran(id, :probation, {:error, "cancelled"})
+    end
+
+    test "because it was cancelled is none that failed", %{id: id, root: root} do
+      :ok = Metadata.update_deployment(id, %{facts: %{mode: :restart, cancelled: true}})
+      assert {{:error, %Error{code: :cancelled, message: message}}, _log} = settle(root)
+      assert message == "cancelled: release 1.1.0 was taken back, 1.0.0 runs"
+      assert %{outcome: :cancelled, reason: ^message} = deployment(id)
+      assert_received {:told, %{outcome: :cancelled}}
+      assert Metadata.failed_trial("1.1.0") == {:ok, nil}
+    end
+
+    test "by a Bloom that did not write down why is one that failed", %{id: id, root: root} do
+      assert {{:error, %Error{code: :taken_back}}, _log} = settle(root)
+      assert %{outcome: :taken_back} = deployment(id)
+      assert_received {:told, %{outcome: :taken_back}}
+      assert {:ok, %{reason: _why}} = Metadata.failed_trial("1.1.0")
+    end
+  end
+
+  test "a trial that was cancelled does not go on with its probation", %{id: id, root: root} do
+    runs("1.1.0")
+    ran(id, :switch)
+    context = Context.from_journal(%{deployment(id) | facts: %{mode: :restart}}, root)
+    assert Recovery.goes_on?({context, deployment(id).steps})
+    refute Recovery.goes_on?({Context.put_facts(context, %{cancelled: true}), deployment(id).steps})
   end
 
   describe "a commit that has begun" do

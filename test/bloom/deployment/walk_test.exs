@@ -135,6 +135,15 @@ defmodule Bloom.Deployment.WalkTest do
     assert {:cancelled, _entries} = journal(context.id)
   end
 
+  test "that it was cancelled is in the journal before anything is undone", %{context: context} do
+    test = self()
+    look = fn context -> send(test, {:seen, Metadata.get_deployment(context.id)}) && :restarting end
+    cancelled = {:error, Error.new(:cancelled, "cancelled")}
+    {result, _log} = walk(context, [{{:second, :run}, cancelled}, {{:second, :undo}, look}])
+    assert result == {:ok, :restarting}
+    assert_received {:seen, {:ok, %{facts: %{cancelled: true}}}}
+  end
+
   test "what cannot be undone is told, stops there, and calls the callback", %{context: context} do
     test = self()
     Application.put_env(:bloom, :rollback_failure_callback, &send(test, {:alert, &1}))
