@@ -40,6 +40,16 @@ defmodule Bloom.Relup do
   """
   @spec write(Path.t(), Plan.t(), [map()]) :: {:ok, Path.t()} | {:error, Error.t()}
   def write(root, %Plan{} = plan, children) do
+    with {:ok, relup} <- make(root, plan, children) do
+      path = Path.join([root, "releases", sides(plan.running, plan.target).newer, "relup"])
+      Bloom.DurableFile.write!(path, :io_lib.format("%% coding: utf-8~n~tp.~n", [relup]))
+      {:ok, path}
+    end
+  end
+
+  @doc "Makes and checks what `write/3` writes, and leaves nothing behind."
+  @spec make(Path.t(), Plan.t(), [map()]) :: {:ok, tuple()} | {:error, Error.t()}
+  def make(root, %Plan{} = plan, children) do
     sides = sides(plan.running, plan.target)
     scratch = Path.join([root, "releases", ".staging-relup-#{sides.newer}"])
 
@@ -48,11 +58,7 @@ defmodule Bloom.Relup do
 
       with :ok <- Appup.write_all(scratch, plan, sides.direction),
            {:ok, relup} <- systools(root, plan.name, sides, scratch),
-           {:ok, relup} <- Script.arrange(relup, plan, sides, children) do
-        path = Path.join([root, "releases", sides.newer, "relup"])
-        Bloom.DurableFile.write!(path, :io_lib.format("%% coding: utf-8~n~tp.~n", [relup]))
-        {:ok, path}
-      end
+           do: Script.arrange(relup, plan, sides, children)
     after
       File.rm_rf!(scratch)
     end

@@ -4,6 +4,7 @@ defmodule Bloom.Deployment.Steps.Rehearse do
   use Bloom.Deployment.Step
 
   alias Bloom.Deployment.{Context, HotSwitch, Rehearse}
+  alias Bloom.Relup
 
   @impl true
   def name, do: :rehearse
@@ -17,5 +18,10 @@ defmodule Bloom.Deployment.Steps.Rehearse do
   end
 
   # What the switch itself would refuse is found here, before a hook has run or a database was touched.
-  defp hot(plan), do: with({:ok, rehearsed} <- Rehearse.run(plan), :ok <- HotSwitch.ready(plan), do: {:ok, rehearsed})
+  defp hot(plan) do
+    with {:ok, rehearsed} <- Rehearse.run(plan),
+         {:ok, _relup} <- Relup.make(plan.root, plan, rehearsed.children),
+         :ok <- HotSwitch.ready(plan),
+         do: {:ok, rehearsed}
+  end
 end
