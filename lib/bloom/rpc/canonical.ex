@@ -41,7 +41,7 @@ defmodule Bloom.RPC.Canonical do
   defp bytes(pid) when is_pid(pid), do: part("p", [Atom.to_string(node(pid)), 0, numbers(pid)])
 
   defp bytes(map) when is_map(map) do
-    pairs = for {key, value} <- map, do: {IO.iodata_to_binary(bytes(key)), bytes(value)}
+    pairs = for {key, value} <- Map.to_list(map), do: {IO.iodata_to_binary(bytes(key)), bytes(value)}
     ["m", <<map_size(map)::64>> | for({key, value} <- Enum.sort_by(pairs, &elem(&1, 0)), do: [key, value])]
   end
 

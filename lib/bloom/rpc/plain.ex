@@ -1,7 +1,7 @@
 defmodule Bloom.RPC.Plain do
   @moduledoc """
   Answers as plain data, which a caller without Bloom can read and write down: maps, lists, tuples, strings, numbers and
-  atoms. Times are ISO 8601 strings.
+  atoms. Times are ISO 8601 strings. What says that it is a struct and is none, as a caller can send it, is a map.
   """
 
   alias Bloom.{Config, Error}
@@ -15,11 +15,14 @@ defmodule Bloom.RPC.Plain do
       %{at: "2024-01-02T03:04:05Z", version: "1.2.3"}
   """
   @spec of(term()) :: term()
-  def of(%module{} = time) when module in [DateTime, NaiveDateTime, Date, Time], do: module.to_iso8601(time)
-  def of(%Version{} = version), do: to_string(version)
-  def of(%MapSet{} = set), do: set |> MapSet.to_list() |> of()
-  def of(%_module{} = struct), do: struct |> Map.from_struct() |> of()
-  def of(map) when is_map(map), do: Map.new(map, fn {key, value} -> {of(key), of(value)} end)
+  def of(%module{} = struct) do
+    case known(module, struct) do
+      {:ok, term} -> of(term)
+      :error -> struct |> Map.delete(:__struct__) |> of()
+    end
+  end
+
+  def of(map) when is_map(map), do: map |> Map.to_list() |> Map.new(fn {key, value} -> {of(key), of(value)} end)
   def of([head | tail]), do: [of(head) | of(tail)]
   def of(tuple) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> of() |> List.to_tuple()
 
@@ -29,6 +32,20 @@ defmodule Bloom.RPC.Plain do
       do: inspect(term)
 
   def of(term), do: term
+
+  defp known(module, struct) do
+    {:ok, convert(module, struct)}
+  catch
+    _kind, _no_such_struct -> :error
+  end
+
+  # Another calendar would be a module of the caller's choice that is run.
+  defp convert(module, %{calendar: Calendar.ISO} = time) when module in [DateTime, NaiveDateTime, Date, Time],
+    do: module.to_iso8601(time)
+
+  defp convert(Version, version), do: to_string(version)
+  defp convert(MapSet, set), do: MapSet.to_list(set)
+  defp convert(_module, _struct), do: throw(:unknown)
 
   @doc """
   An error for a caller.

@@ -53,6 +53,12 @@ defmodule Bloom.RPC.CanonicalTest do
               <<"t", 3::64, "i", 3::64, "-12", "f", 8::64, 0.5::float-64, "m", 1::64, "a", 1::64, "b", "i", 1::64, "1">>}
   end
 
+  test "what says that it is a struct is a map" do
+    for struct <- [%{__struct__: Date}, %{__struct__: 1}, ~D[2024-01-02]] do
+      assert {:ok, <<"m", _rest::binary>>} = Canonical.encode(struct)
+    end
+  end
+
   test "what is no plain data has none" do
     for term <- [fn -> 1 end, make_ref(), [1 | 2], <<1::3>>, [%{a: {make_ref()}}]],
         do: assert(Canonical.encode(term) == :error)
