@@ -19,7 +19,7 @@ defmodule Bloom.RPC.Gate do
 
       Telemetry.span([:bloom, :rpc], told, fn ->
         answer = answer(origin, operation, arguments, token)
-        Audit.write(told.who, told.operation, Redaction.of(arguments), outcome(answer))
+        Audit.write(told.who, told.operation, Redaction.of(arguments), outcome(answer, arguments))
         {answer, result(answer)}
       end)
     else
@@ -106,10 +106,13 @@ defmodule Bloom.RPC.Gate do
     end
   end
 
-  defp outcome({:ok, value}) when is_atom(value), do: {:ok, value}
-  defp outcome({:ok, _value}), do: :ok
-  defp outcome({:error, error}), do: {:error, "#{error.code}: #{error.message}"}
-  defp outcome(:ok), do: :ok
+  defp outcome({:ok, value}, _arguments) when is_atom(value), do: {:ok, value}
+  defp outcome({:ok, _value}, _arguments), do: :ok
+
+  defp outcome({:error, error}, arguments),
+    do: {:error, "#{error.code}: #{Redaction.message(error.message, arguments)}"}
+
+  defp outcome(:ok, _arguments), do: :ok
 
   defp result({:error, error}), do: %{result: :error, code: error.code}
   defp result(_answer), do: %{result: :ok, code: nil}

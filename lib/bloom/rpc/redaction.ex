@@ -1,11 +1,17 @@
 defmodule Bloom.RPC.Redaction do
-  @moduledoc "What the audit log gets of a call: no secret and no token, wherever somebody put it, and not more than it can hold."
+  @moduledoc """
+  What the audit log gets of a call: no secret and no token, wherever somebody put it, and not more than it can hold.
+
+  Callers send anything, so what cannot be looked through is left out, and nothing here raises.
+  """
 
   alias Bloom.{Config, Secrets}
   alias Bloom.RPC.Plain
 
   # In bytes of its external form.
   @largest 4096
+
+  @unreadable "[unreadable]"
 
   @doc """
   The arguments of a call.
@@ -15,12 +21,8 @@ defmodule Bloom.RPC.Redaction do
   """
   @spec of(term()) :: [term()]
   def of(arguments) do
-    arguments = arguments |> Plain.of() |> hide(secrets())
-    arguments = if is_list(arguments), do: arguments, else: [arguments]
-
-    if :erlang.external_size(arguments) <= @largest,
-      do: arguments,
-      else: ["[#{:erlang.external_size(arguments)} bytes]"]
+    {_same_or_not, shown} = look(arguments)
+    if is_list(shown), do: shown, else: [shown]
   end
 
   @doc """
@@ -32,10 +34,41 @@ defmodule Bloom.RPC.Redaction do
       "{:install, 1}"
   """
   @spec name(term()) :: String.t()
-  def name(operation) when is_atom(operation), do: Atom.to_string(operation)
+  def name(operation) do
+    case look(operation) do
+      {_same_or_not, name} when is_atom(name) -> Atom.to_string(name)
+      {_same_or_not, other} -> other |> inspect(limit: 10, printable_limit: 100) |> String.slice(0, 200)
+    end
+  end
 
-  def name(other) do
-    other |> Plain.of() |> hide(secrets()) |> inspect(limit: 10, printable_limit: 100) |> String.slice(0, 200)
+  @doc """
+  The message that answers a call. It may quote the arguments, in any form, so it is left out where something of them is.
+
+      iex> Bloom.RPC.Redaction.message("Invalid version format: abc", ["abc"])
+      "Invalid version format: abc"
+      iex> Bloom.RPC.Redaction.message("Invalid version format: bloom1.AAAA", ["bloom1.AAAA"])
+      "[left out, as the arguments are]"
+  """
+  @spec message(String.t(), term()) :: String.t()
+  def message(message, arguments) do
+    case look(arguments) do
+      {:same, _arguments} -> hide(message, secrets())
+      {:other, _shown} -> "[left out, as the arguments are]"
+    end
+  end
+
+  defp look(term) do
+    size = :erlang.external_size(term)
+
+    if size <= @largest do
+      plain = Plain.of(term)
+      shown = hide(plain, secrets())
+      {if(shown === plain, do: :same, else: :other), shown}
+    else
+      {:other, "[#{size} bytes]"}
+    end
+  catch
+    _kind, _reason -> {:other, @unreadable}
   end
 
   defp secrets do
@@ -45,17 +78,39 @@ defmodule Bloom.RPC.Redaction do
         do: secret
   end
 
-  defp hide(text, secrets) when is_binary(text) do
-    if String.valid?(text),
-      do: Regex.replace(~r/bloom1\.[A-Za-z0-9_-]+/, Secrets.scrub(text, secrets), "[token]"),
-      else: text
-  end
+  # A binary need not be text.
+  defp hide(binary, secrets) when is_binary(binary),
+    do: Regex.replace(~r/bloom1\.[A-Za-z0-9_-]+/, Secrets.scrub(binary, secrets), "[token]")
 
-  defp hide([head | tail], secrets), do: [hide(head, secrets) | hide(tail, secrets)]
-  defp hide(tuple, secrets) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> hide(secrets) |> List.to_tuple()
+  defp hide([_ | _] = list, secrets), do: list |> each(secrets) |> joined(secrets)
+  defp hide(tuple, secrets) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> each(secrets) |> List.to_tuple()
 
   defp hide(map, secrets) when is_map(map),
-    do: Map.new(map, fn {key, value} -> {hide(key, secrets), hide(value, secrets)} end)
+    do: map |> Map.to_list() |> Map.new(fn {key, value} -> {hide(key, secrets), hide(value, secrets)} end)
+
+  defp hide(atom, secrets) when is_atom(atom) do
+    name = Atom.to_string(atom)
+    with ^name <- hide(name, secrets), do: atom
+  end
 
   defp hide(other, _secrets), do: other
+
+  defp each([head | tail], secrets), do: [hide(head, secrets) | each(tail, secrets)]
+  defp each([], _secrets), do: []
+  defp each(tail, secrets), do: hide(tail, secrets)
+
+  # A charlist or other text in pieces.
+  defp joined(list, secrets) do
+    Enum.find_value([&IO.chardata_to_string/1, &IO.iodata_to_binary/1], list, fn join ->
+      text = together(join, list)
+      shown = hide(text, secrets)
+      if shown != text, do: shown
+    end)
+  end
+
+  defp together(join, list) do
+    join.(list)
+  rescue
+    _no_text -> ""
+  end
 end

@@ -171,6 +171,40 @@ defmodule Bloom.RPC.GateTest do
     assert %{operation: "nil", arguments: [nil]} = last()
   end
 
+  test "so is what says that it is a struct and is none" do
+    for module <- [Date, DateTime, MapSet, Version, Range, Regex, Bloom.Error, NoSuchModule, 1],
+        fake = %{__struct__: module},
+        arguments <- [[fake], fake, [[mode: fake]], ["1.2.3", [fake]]] do
+      assert {:error, %{code: _code}} = RPC.call(:switch, arguments)
+      assert %{operation: "switch", result: result} = last()
+      assert RPC.call(fake, arguments) |> elem(0) == :error
+      assert %{operation: "%{" <> _, result: "unknown_operation: " <> _} = last()
+      refute result =~ "crashed"
+    end
+
+    configure(require_authentication: true, shared_secret: @secret)
+    fake = [%{__struct__: Date}]
+    assert {:error, %{code: :invalid_version}} = RPC.call(:switch, fake, token(:switch, fake))
+    assert {:error, %{code: :token_invalid}} = RPC.call(:switch, fake, %{__struct__: Date})
+  end
+
+  test "what an answer quotes of the arguments is no secret in the log" do
+    configure(shared_secret: @secret)
+    token = token(:status, [])
+
+    for secret <- [@secret, token, <<255, @secret::binary>>, String.to_charlist(@secret), {:a, @secret}] do
+      assert {:error, %{code: :invalid_version}} = RPC.call(:install, [secret])
+      entry = inspect(last(), limit: :infinity)
+      assert entry =~ "invalid_version: "
+
+      for text <- [@secret, token, inspect(:binary.bin_to_list(@secret), charlists: :as_lists)],
+          do: refute(entry =~ text)
+    end
+
+    assert {:error, %{code: :invalid_version}} = RPC.call(:install, ["abc"])
+    assert %{result: "invalid_version: Invalid version format: abc" <> _} = last()
+  end
+
   test "secrets that are too short or missing are refused at the start, without showing them" do
     assert Config.problems(require_authentication: true, shared_secret: @secret) == []
     assert [problem] = Config.problems(require_authentication: true, shared_secret: "hunter2")
