@@ -15,15 +15,36 @@ defmodule Bloom.RPC.Gate do
     # A node that boots has its distribution before its configuration, and its journal would be opened in the wrong place.
     if Process.whereis(Deployment) do
       origin = Origin.of(self())
-      told = %{operation: Redaction.name(operation), who: Origin.describe(origin)}
-
-      Telemetry.span([:bloom, :rpc], told, fn ->
-        answer = answer(origin, operation, arguments, token)
-        Audit.write(told.who, told.operation, Redaction.of(arguments), outcome(answer, arguments))
-        {answer, result(answer)}
-      end)
+      with_local_leader(fn -> run(origin, operation, arguments, token) end)
     else
       {:error, Deployment.not_started()}
+    end
+  end
+
+  defp run(origin, operation, arguments, token) do
+    told = %{operation: Redaction.name(operation), who: Origin.describe(origin)}
+
+    Telemetry.span([:bloom, :rpc], told, fn ->
+      answer = answer(origin, operation, arguments, token)
+      Audit.write(told.who, told.operation, Redaction.of(arguments), outcome(answer, arguments))
+      {answer, result(answer)}
+    end)
+  end
+
+  # A logger leaves to the calling node what is logged with a group leader there. A remote shell needs its own again.
+  defp with_local_leader(fun) do
+    leader = Process.group_leader()
+
+    if node(leader) == node() do
+      fun.()
+    else
+      Process.group_leader(self(), Process.whereis(:init))
+
+      try do
+        fun.()
+      after
+        Process.group_leader(self(), leader)
+      end
     end
   end
 

@@ -147,6 +147,26 @@ defmodule Bloom.RPC.GateTest do
     end
   end
 
+  defmodule LeaderHandler do
+    def which_releases, do: raise("led by #{node(Process.group_leader())}")
+  end
+
+  test "what a call from another node logs stays on this one, and a remote shell keeps its output" do
+    Application.put_env(:bloom, :release_handler, LeaderHandler)
+    on_exit(fn -> Application.delete_env(:bloom, :release_handler) end)
+    # NEW_PID_EXT of a process of another node.
+    name = "other@host"
+    elsewhere = :erlang.binary_to_term(<<131, 88, 119, byte_size(name), name::binary, 7::32, 0::32, 1::32>>)
+    own = Process.group_leader()
+    Process.group_leader(self(), elsewhere)
+    answer = RPC.call(:list, [])
+    leader = Process.group_leader()
+    Process.group_leader(self(), own)
+    assert leader == elsewhere
+    assert {:error, %{message: message}} = answer
+    assert message =~ "led by #{node()}"
+  end
+
   test "an operation that crashes is answered and written down" do
     Application.put_env(:bloom, :release_handler, Bloom.NoSuchHandler)
     on_exit(fn -> Application.delete_env(:bloom, :release_handler) end)
