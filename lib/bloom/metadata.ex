@@ -13,7 +13,10 @@ defmodule Bloom.Metadata do
   """
 
   alias Bloom.Error
+  alias Bloom.ErrorInterpreter.Words
   alias Bloom.Metadata.{History, Journal, Records, Rows, Store}
+
+  @most 0x7FFF_FFFF_FFFF_FFFF
 
   @type id :: pos_integer()
   @type operation :: :install | :switch | :rollback | :remove
@@ -89,7 +92,7 @@ defmodule Bloom.Metadata do
 
   @doc "The deployments, newest first; `limit: 50` of them unless told otherwise."
   @spec get_deployment_history(limit: pos_integer()) :: {:ok, [deployment()]} | {:error, String.t()}
-  def get_deployment_history(opts \\ []), do: opts |> Keyword.get(:limit, 50) |> History.all() |> in_words()
+  def get_deployment_history(opts \\ []), do: opts |> limit() |> History.all() |> in_words()
 
   @doc "One deployment."
   @spec get_deployment(id()) :: {:ok, deployment()} | {:error, String.t()}
@@ -161,7 +164,7 @@ defmodule Bloom.Metadata do
              }
            ]}
           | {:error, String.t()}
-  def get_audit(opts \\ []), do: opts |> Keyword.get(:limit, 50) |> Records.get_audit() |> in_words()
+  def get_audit(opts \\ []), do: opts |> limit() |> Records.get_audit() |> in_words()
 
   @doc """
   Looks whether the audit log is as it was written: each row carries the digest of itself and of the row before it.
@@ -200,6 +203,14 @@ defmodule Bloom.Metadata do
   """
   @spec start_anew() :: :ok | {:error, Error.t()}
   def start_anew, do: Store.start_anew()
+
+  # What is more than SQLite can count is all there is.
+  defp limit(opts) do
+    case Keyword.get(opts, :limit, 50) do
+      limit when is_integer(limit) and limit > 0 -> min(limit, @most)
+      other -> raise ArgumentError, "limit: is a whole number from 1 on, got: #{Words.of(other)}"
+    end
+  end
 
   defp known!(word, words) do
     if word not in words, do: raise(ArgumentError, "expected one of #{inspect(words)}, got: #{inspect(word)}")

@@ -146,6 +146,16 @@ defmodule Bloom.MetadataTest do
     end
   end
 
+  test "a limit is a number of rows, however many there are" do
+    :ok = Metadata.audit(%{who: nil, operation: :status, arguments: [], result: :ok})
+    assert {:ok, [_entry]} = Metadata.get_audit(limit: 2 ** 70)
+    assert {:ok, []} = Metadata.get_deployment_history(limit: 2 ** 70)
+
+    for limit <- [0, -1, 1.0, "1", nil], get <- [&Metadata.get_audit/1, &Metadata.get_deployment_history/1] do
+      assert_raise ArgumentError, ~r/limit: is a whole number/, fn -> get.(limit: limit) end
+    end
+  end
+
   test "migrations of a version are all kept" do
     assert {:ok, []} = Metadata.get_migration_info("1.1.0")
     assert :ok = Metadata.save_migration_info("1.1.0", %{executed: [1, 2]})

@@ -29,6 +29,9 @@ defmodule Bloom.CLI.Arguments do
   # What an option may be, beyond its type.
   @choices %{mode: ["auto", "hot", "restart"], require: ["hot", "restart"]}
 
+  # A node answers no more.
+  @most_history 10_000
+
   @doc "The names of all commands."
   @spec commands() :: [String.t()]
   def commands, do: Map.keys(@commands)
@@ -83,12 +86,14 @@ defmodule Bloom.CLI.Arguments do
     Enum.find_value(options, fn {name, value} ->
       choices = Map.get(@choices, name)
       if choices && value not in choices, do: "#{typed(name)} is one of #{Enum.join(choices, ", ")}"
-    end) || negative(options)
+    end) || wrong_number(options)
   end
 
-  defp negative(options) do
-    Enum.find_value(options, fn {name, value} ->
-      if is_integer(value) and value < 1, do: "#{typed(name)} has to be 1 or more"
+  defp wrong_number(options) do
+    Enum.find_value(options, fn
+      {name, value} when is_integer(value) and value < 1 -> "#{typed(name)} has to be 1 or more"
+      {:limit, value} when value > @most_history -> "--limit has to be #{@most_history} or less"
+      _right -> nil
     end)
   end
 

@@ -95,7 +95,7 @@ defmodule Bloom.CLI.Help do
     "history" => """
     Usage: bin/bloom history [--limit N]
 
-    Lists the deployments that were, newest first; the last 20, or as many as --limit says.
+    Lists the deployments that were, newest first; the last 20, or as many as --limit says (1 to 10000).
     """,
     "releases" => """
     Usage: bin/bloom releases

@@ -20,8 +20,8 @@ defmodule Bloom.RPC.Operations do
   | `:archive` | version | `{:ok, path}`: where the archive of that version is looked for |
   | `:verify_audit` | options | `{:ok, map}`, see `Bloom.Metadata.verify_audit/1` |
 
-  Options may be left out. They are keyword lists: those of `Bloom.ReleaseManager` for releases, `limit: 50` for
-  the history, `noted: head` for the audit log.
+  Options may be left out. They are keyword lists: those of `Bloom.ReleaseManager` for releases, `limit: 50`
+  for the history, 10,000 at most, `noted: head` for the audit log.
   """
 
   alias Bloom.{
@@ -44,6 +44,8 @@ defmodule Bloom.RPC.Operations do
 
   @switch_options [mode: [:auto, :hot, :restart], wait: [:probation, :commit], force: [true, false]]
   @remove_options [dry_run: [true, false]]
+
+  @most_history 10_000
 
   @operations [:install, :switch, :rollback, :remove, :list, :current, :status, :plan, :health, :history, :cancel] ++
                 [:backup, :follow, :archive, :verify_audit]
@@ -87,7 +89,7 @@ defmodule Bloom.RPC.Operations do
   defp operate(:health, []), do: {:ok, health(HealthChecker.results())}
   defp operate(:history, []), do: operate(:history, [[]])
   defp operate(:history, [[]]), do: history(limit: 50)
-  defp operate(:history, [[limit: limit]]) when is_integer(limit) and limit > 0, do: history(limit: limit)
+  defp operate(:history, [[limit: limit]]) when limit in 1..@most_history, do: history(limit: limit)
   defp operate(:cancel, []), do: Deployment.cancel()
   defp operate(:backup, [version]), do: backup(version)
   defp operate(:follow, [pid]) when is_pid(pid), do: Follow.start(pid)

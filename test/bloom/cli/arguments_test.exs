@@ -55,6 +55,7 @@ defmodule Bloom.CLI.ArgumentsTest do
         {["deploy", "1.2.3", "--mode", "fast"], "--mode is one of auto, hot, restart"},
         {["deploy", "1.2.3", "--timeout", "soon"], "--timeout cannot be soon"},
         {["history", "--limit", "0"], "--limit has to be 1 or more"},
+        {["history", "--limit", "10001"], "--limit has to be 10000 or less"},
         {["deploy", "1.2.3", "--archive"], "lacks its value"}
       ] do
     test "refused: #{Enum.join(typed, " ")}" do
