@@ -16,13 +16,16 @@ pub struct Group {
 struct Layout {
     limit: &'static str,
     usage: &'static str,
-    /// Cache in `memory.stat`, with what is below the group.
-    cache: &'static str,
+    /// The lists of file pages in `memory.stat`, with what is below the group.
+    cache: [&'static str; 2],
 }
 
-const V1: Layout =
-    Layout { limit: "memory.limit_in_bytes", usage: "memory.usage_in_bytes", cache: "total_inactive_file" };
-const V2: Layout = Layout { limit: "memory.max", usage: "memory.current", cache: "inactive_file" };
+const V1: Layout = Layout {
+    limit: "memory.limit_in_bytes",
+    usage: "memory.usage_in_bytes",
+    cache: ["total_inactive_file", "total_active_file"],
+};
+const V2: Layout = Layout { limit: "memory.max", usage: "memory.current", cache: ["inactive_file", "active_file"] };
 
 /// The group with the least room, of the own one and those above it, or nothing where no limit is below `machine`.
 ///
@@ -98,11 +101,14 @@ fn read(dir: &Path, layout: &Layout) -> Option<Group> {
     let limit = number(layout.limit)?;
     let usage = number(layout.usage)?;
     let stat = fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
-    Some(Group { limit, used: usage.saturating_sub(cache(&stat, layout.cache)) })
+    let cache = layout.cache.iter().fold(0, |sum: u64, list| sum.saturating_add(pages(&stat, list)));
+    Some(Group { limit, used: usage.saturating_sub(cache) })
 }
 
-/// The file pages that the kernel drops first when memory gets short.
-fn cache(stat: &str, key: &str) -> u64 {
+/// What is on one of the lists that the kernel takes file pages from before it ends a process for want of memory: the
+/// inactive one first, which it fills up from the active one (`admin-guide/cgroup-v2.rst`, `memory.stat`; `mm/concepts.rst`,
+/// Reclaim). Files in memory (tmpfs) and locked pages are on neither.
+fn pages(stat: &str, key: &str) -> u64 {
     let value = |line: &str| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok();
     stat.lines().find_map(value).unwrap_or(0)
 }

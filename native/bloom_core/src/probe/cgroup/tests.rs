@@ -28,13 +28,25 @@ fn version_2_without_the_cache_that_the_kernel_gives_back() {
             ("sys/fs/cgroup/system.slice/garden.service/memory.current", "900000000\n"),
             (
                 "sys/fs/cgroup/system.slice/garden.service/memory.stat",
-                "anon 100\ninactive_file_x 9\ninactive_file 800000000\nactive_file 5\n",
+                "anon 100\ninactive_file_x 9\ninactive_file 500000000\nactive_file 300000000\n",
             ),
             ("sys/fs/cgroup/system.slice/memory.max", "max\n"),
             ("sys/fs/cgroup/system.slice/memory.current", "2000000000\n"),
         ],
     );
     assert_eq!(memory(root.path(), 8 * GIB), Some(Group { limit: GIB, used: 100_000_000 }));
+}
+
+#[test]
+fn more_cache_than_use_is_no_use() {
+    // The two files are not read in the same moment.
+    let stat = format!("inactive_file 700\nactive_file {}\n", u64::MAX);
+    let files = [
+        ("sys/fs/cgroup/memory.max", "1000\n"),
+        ("sys/fs/cgroup/memory.current", "600\n"),
+        ("sys/fs/cgroup/memory.stat", stat.as_str()),
+    ];
+    assert_eq!(memory(machine("0::/\n", V2_MOUNT, &files).path(), GIB), Some(Group { limit: 1000, used: 0 }));
 }
 
 #[test]
@@ -60,7 +72,10 @@ fn version_1() {
         &[
             ("sys/fs/cgroup/memory/garden/memory.limit_in_bytes", "1073741824\n"),
             ("sys/fs/cgroup/memory/garden/memory.usage_in_bytes", "500\n"),
-            ("sys/fs/cgroup/memory/garden/memory.stat", "inactive_file 1\ntotal_inactive_file 400\n"),
+            (
+                "sys/fs/cgroup/memory/garden/memory.stat",
+                "inactive_file 1\nactive_file 2\ntotal_inactive_file 300\ntotal_active_file 100\n",
+            ),
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
             ("sys/fs/cgroup/memory/memory.usage_in_bytes", "5000000000\n"),
         ],
