@@ -147,7 +147,8 @@ defmodule Bloom.Integration.FloristTest do
     test "the functions of the README take it as their last argument", %{node: node} do
       call = fn function, arguments -> :rpc.call(node, Bloom.RPC, function, arguments, :infinity) end
       assert {:ok, %{version: "1.0.0"}} = call.(:current_release, [token(node, :current, [])])
-      assert [%{version: "1.0.0"} | _] = call.(:list_releases, [token(node, :list, [])])
+      # Other tests install releases as well.
+      assert "1.0.0" in for(release <- call.(:list_releases, [token(node, :list, [])]), do: release.version)
 
       assert {:error, "Invalid version format: abc" <> _} =
                call.(:install_release, ["abc", token(node, :install, ["abc"])])
