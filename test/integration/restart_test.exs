@@ -54,6 +54,30 @@ defmodule Bloom.Integration.RestartTest do
     assert Node.get(node, "/version") == "1.1.0"
   end
 
+  @tag env: [{"GARDEN_PROBATION_MS", "60000"}, {"GARDEN_RESTARTED_BY", "the test"}]
+  test "a trial that is cancelled comes back on the old release, and may be tried again", %{node: node} do
+    :ok = install(node, "1.1.0")
+    {:ok, :restarting} = switch(node, "1.1.0", mode: :restart)
+    :ok = Node.await_start(node, 2)
+    :ok = await_probation(node)
+
+    # The node ends before it could answer.
+    Node.eval(node, "spawn(&Bloom.cancel/0)")
+    assert :ok = Node.await_start(node, 3)
+    :ok = await_idle(node)
+    assert Node.get(node, "/version") == "1.0.0"
+    assert %{outcome: :cancelled, mode: :restart, reason: reason} = last_deployment(node)
+    assert reason == "cancelled: release 1.1.0 was taken back, 1.0.0 runs"
+    assert {:ok, :restarting} = switch(node, "1.1.0", mode: :restart)
+  end
+
+  defp await_probation(node) do
+    case Node.rpc(node, Bloom, :status, []) do
+      %{stage: :probation} -> :ok
+      _earlier -> receive(after: (20 -> await_probation(node)))
+    end
+  end
+
   # What is found out by a plan alone, and what a restart makes of it.
   for {version, reason, seen} <- [
         {"1.6.0-erts", "erts_changed", ~S|File.exists?(Path.join([:code.root_dir(), "erts-99.0/bin/erl"]))|},
