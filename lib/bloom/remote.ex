@@ -2,8 +2,9 @@ defmodule Bloom.Remote do
   @moduledoc """
   Runs `bin/bloom` of a deployed release, on this machine or over ssh, for the `mix bloom.*` tasks.
 
-  What it says goes where this VM's own output goes, untouched, and its exit code comes back. It ends with this VM:
-  Ctrl-C leaves a deployment to the node.
+  What it says goes where this VM's own output goes, untouched, and its exit code comes back. At the end
+  of this VM, or of the connection as soon as the server notices that, it is interrupted: which leaves a deployment to the
+  node.
 
   ssh must be able to log in by itself (a key, an agent), as it has no terminal to ask on. What it needs to know of a
   host beyond its name stands in `~/.ssh/config`.
@@ -11,26 +12,27 @@ defmodule Bloom.Remote do
 
   alias Bloom.Remote.{Shell, Target}
 
-  # The first line is the secret, which thus is in no list of processes.
+  # The first line of its input is the secret, which thus is in no list of processes. The end of it is the end of who
+  # asked, or of the connection, and an interruption: without a terminal ssh passes on no signal.
   @run ~S"""
   IFS= read -r secret; [ -z "$secret" ] || export BLOOM_SECRET="$secret";
   bloom=$1 terminal=$2;
   if [ "$terminal" = yes ]; then export BLOOM_TERMINAL=yes TERM="$3" NO_COLOR="$4"; fi;
   shift 4;
   [ -x "$bloom" ] || { echo "there is no $bloom: deploy a release that was built with Bloom.Release.prepare there first" >&2; exit 1; };
-  exec "$bloom" "$@"
+  exec 3<&0;
+  "$bloom" "$@" </dev/null 3<&- & bloom=$!;
+  { while read -r line; do :; done; kill -s TERM "$bloom"; } <&3 >/dev/null 2>&1 & watcher=$!;
+  exec </dev/null 3<&-;
+  wait "$bloom"; code=$?;
+  kill "$watcher" 2>/dev/null;
+  exit "$code"
   """
 
-  # Descriptor 3 ends with this VM.
+  # Descriptor 3 ends with this VM. The shell has it open, too, so that writing to it does not fail where ssh has ended.
   @beside ~S"""
-  printf '%s\n' "$BLOOM_SECRET" | "$@" 3<&- 4>&- &
-  child=$!
-  { read -r line <&3; kill -TERM "$child"; } 2>/dev/null &
-  watcher=$!
-  wait "$child"
-  code=$?
-  kill "$watcher" 2>/dev/null
-  exit "$code"
+  "$@" <&3 3<&- 4>&-
+  exit "$?"
   """
 
   # What Erlang tells its own children, and mix its: not for another release's VM.
@@ -78,6 +80,7 @@ defmodule Bloom.Remote do
         env: for(name <- @private, do: {to_charlist(name), false})
       ])
 
+    Port.command(port, [System.get_env("BLOOM_SECRET", ""), "\n"])
     receive do: ({^port, {:exit_status, code}} -> code)
   end
 end

@@ -70,28 +70,33 @@ defmodule Bloom.RemoteTest do
     assert 2 == Enum.count(lines, &(&1 == missing))
   end
 
-  test "it ends with this VM", %{root: root} do
+  test "it is interrupted at the end of this VM, here and there", %{root: root} do
     File.write!(Path.join(root, "bin/bloom"), ~S"""
     #!/bin/sh
     trap 'mkdir "$(dirname "$0")/ended"; exit' TERM
     echo started
-    while :; do sleep 0.05; done
+    for _ in $(seq 400); do sleep 0.05; done
     """)
 
-    code = "Bloom.Remote.run(%Bloom.Remote.Target{root: #{inspect(root)}}, [])"
+    for host <- [nil, "me@server"] do
+      target = %Target{host: host, root: root}
+      code = "Bloom.Remote.run(#{inspect(target)}, [])"
 
-    port =
-      Port.open({:spawn_executable, System.find_executable("elixir")}, [
-        :binary,
-        :exit_status,
-        line: 100,
-        args: ["-pa", Application.app_dir(:bloom, "ebin"), "-e", code]
-      ])
+      port =
+        Port.open({:spawn_executable, System.find_executable("elixir")}, [
+          :binary,
+          :exit_status,
+          line: 100,
+          args: ["-pa", Application.app_dir(:bloom, "ebin"), "-e", code]
+        ])
 
-    assert_receive {^port, {:data, {:eol, "started"}}}, 30_000
-    {:os_pid, os_pid} = Port.info(port, :os_pid)
-    {_output, 0} = System.cmd("kill", ["-KILL", "#{os_pid}"])
-    await(fn -> File.exists?(Path.join(root, "bin/ended")) end)
+      assert_receive {^port, {:data, {:eol, "started"}}}, 30_000
+      {:os_pid, os_pid} = Port.info(port, :os_pid)
+      {_output, 0} = System.cmd("kill", ["-KILL", "#{os_pid}"])
+      ended = Path.join(root, "bin/ended")
+      await(fn -> File.exists?(ended) end)
+      File.rmdir!(ended)
+    end
   end
 
   defp await(condition, tries \\ 500) do
