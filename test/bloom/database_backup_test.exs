@@ -111,7 +111,7 @@ defmodule Bloom.DatabaseBackupTest do
       log =
         capture_log(fn ->
           assert {:error, error} = DatabaseBackup.create("1.1.0", [FakeBackend.repo("Garden.Repo", file, dump: bug)])
-          assert %Error{code: :backup_bug, message: "it failed with KeyError in " <> _place} = error
+          assert %Error{code: :backup_bug, message: "it failed with KeyError, in " <> _place} = error
         end)
 
       refute log =~ "hunter2"

@@ -9,7 +9,7 @@ defmodule Bloom.RPC.OriginTest do
     assert %Origin{address: :local} =
              Task.await(Task.async(fn -> Task.await(Task.async(fn -> Origin.of(self()) end)) end))
 
-    for name <- [:init, :kernel_sup, Bloom.Supervisor, Bloom.Deployment, Logger] do
+    for name <- [:init, :kernel_sup, Bloom.Supervisor, Bloom.Deployment, :logger] do
       assert %Origin{address: :local} = name |> Process.whereis() |> Origin.of()
     end
 
