@@ -79,10 +79,12 @@ defmodule Bloom.Integration.UpgradeCaseRefusalsTest do
     boot([from: Garden.archive("1.0.0"), env: env] ++ opts)
   end
 
-  test "a release that would work outside of its scratch directory is not tested" do
-    outside = [{"ERL_ZFLAGS", "-bloom app_root '<<\"/var/lib/garden\">>'"}]
+  @tag :tmp_dir
+  test "a release that would work outside of its scratch directory is not even started", %{tmp_dir: dir} do
+    outside = [{"ERL_ZFLAGS", "-bloom app_root '<<\"#{dir}\">>'"}]
     failed = assert_raise ExUnit.AssertionError, fn -> boot_with(outside) end
-    assert failed.message =~ ~s(config :bloom, app_root: "/var/lib/garden" is outside)
+    assert failed.message =~ ~s(config :bloom, app_root: "#{dir}" is outside)
+    assert File.ls!(dir) == []
   end
 
   test "a release that does not start says why" do

@@ -12,6 +12,20 @@ defmodule Bloom.UpgradeCase.Launcher do
   @spec start_link(options()) :: GenServer.on_start()
   def start_link(options), do: GenServer.start_link(__MODULE__, options)
 
+  @doc """
+  Has the launcher evaluate Elixir code with the release's configuration, in a VM of its own in which nothing is started.
+  Answers what it printed, where that fails.
+  """
+  @spec eval(options(), String.t()) :: :ok | {:error, String.t()}
+  def eval(%{program: program, root: root, env: env}, code) do
+    env = for({name, _taken} <- clean_environment(), do: {name, nil}) ++ env
+
+    case System.cmd(program, ["eval", code], cd: root, env: env, stderr_to_stdout: true) do
+      {_output, 0} -> :ok
+      {output, _status} -> {:error, output}
+    end
+  end
+
   @doc "What was printed so far."
   @spec log(pid()) :: String.t()
   def log(launcher), do: GenServer.call(launcher, :log)

@@ -32,7 +32,8 @@ defmodule Bloom.UpgradeCase.Node do
 
     * `name` - the name of the release, and so of its launcher;
     * `env` - its environment, beside `RELEASE_NODE` and `PORT`; `:node`, `:port` and `:root` stand for the node's own;
-    * `config` - options of Bloom, where its own configuration says nothing else;
+    * `config` - options of Bloom, over what it was built with, but not over its `config/runtime.exs`;
+    * `check` - looks at how it is about to be started, and may answer an error instead;
     * `restart` - start it again whenever it ends, as a service manager does it;
     * `ready` - says whether it serves; by default, whether all of its applications are started.
   """
@@ -40,6 +41,7 @@ defmodule Bloom.UpgradeCase.Node do
           {:name, String.t()}
           | {:env, [{String.t(), String.t() | :node | :port | :root}]}
           | {:config, keyword()}
+          | {:check, (Launcher.options() -> :ok | {:error, String.t()})}
           | {:restart, boolean()}
           | {:ready, (t() -> boolean())}
 
@@ -64,23 +66,21 @@ defmodule Bloom.UpgradeCase.Node do
 
     Node.set_cookie(name, root |> Path.join("releases/COOKIE") |> File.read!() |> String.to_atom())
 
-    {:ok, server} =
-      Launcher.start_link(%{
-        program: Path.join([root, "bin", release]),
-        root: root,
-        env: env,
-        restart: Keyword.get(opts, :restart, false)
-      })
-
-    node = %__MODULE__{
-      server: server,
+    launcher = %{
+      program: Path.join([root, "bin", release]),
       root: root,
-      name: release,
-      node: name,
-      http_port: port,
-      ready: Keyword.get(opts, :ready, &started?/1)
+      env: env,
+      restart: Keyword.get(opts, :restart, false)
     }
 
+    with :ok <- Keyword.get(opts, :check, fn _launcher -> :ok end).(launcher) do
+      {:ok, server} = Launcher.start_link(launcher)
+      ready = Keyword.get(opts, :ready, &started?/1)
+      await(%__MODULE__{server: server, root: root, name: release, node: name, http_port: port, ready: ready})
+    end
+  end
+
+  defp await(node) do
     case await_ready(node, System.monotonic_time(:millisecond) + @start_timeout_ms) do
       :ok -> {:ok, node}
       :error -> {:error, stop_and_log(node)}
@@ -105,10 +105,10 @@ defmodule Bloom.UpgradeCase.Node do
   @spec upload(t(), Path.t()) :: :ok
   def upload(node, archive), do: File.cp!(archive, Path.join([node.root, "releases", Path.basename(archive)]))
 
-  @doc "Calls a function in the node."
-  @spec rpc(t(), module(), atom(), [term()]) :: term()
-  def rpc(node, module, function, arguments) do
-    :erpc.call(node.node, module, function, arguments, @call_timeout_ms)
+  @doc "Calls a function in the node, and waits two minutes at most, unless told otherwise."
+  @spec rpc(t(), module(), atom(), [term()], timeout()) :: term()
+  def rpc(node, module, function, arguments, timeout \\ @call_timeout_ms) do
+    :erpc.call(node.node, module, function, arguments, timeout)
   end
 
   @doc "Evaluates Elixir code in the node."
