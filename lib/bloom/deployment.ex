@@ -233,7 +233,7 @@ defmodule Bloom.Deployment do
         ended(state, {:error, error})
 
       {:ok, nil} ->
-        ended(state, Recovery.came_of(Status.remembered(:deployment)))
+        ended(%{state | attempts: 0}, Recovery.came_of(Status.remembered(:deployment)))
     end
   end
 

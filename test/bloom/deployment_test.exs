@@ -79,6 +79,15 @@ defmodule Bloom.DeploymentTest do
     assert go_on(start()) == :ok
   end
 
+  @tag :capture_log
+  test "deployments that were killed and settled are not counted against the next ones" do
+    for _deployment <- 1..6 do
+      {task, driver} = start()
+      Process.exit(driver, :kill)
+      assert {:error, %Error{code: :interrupted}} = Task.await(task)
+    end
+  end
+
   describe "a driver that is killed when the end is in the history" do
     # What is logged is handled in the process that logs it.
     def log(%{msg: {:string, text}}, _config) do
