@@ -88,7 +88,10 @@ defmodule Bloom.Test.Faults.Life do
     end
   end
 
-  @doc "Kills a process of Bloom and waits until it is gone. Between two lives of the VM there is none."
+  @doc """
+  Kills a process of Bloom and waits until it is gone. Between two lives of the VM, and while Bloom is stopped or not yet
+  started in one, there is none.
+  """
   @spec kill(Node.t(), String.t()) :: :ok
   def kill(node, process) do
     case node |> processes() |> Map.get(process) do
@@ -99,6 +102,8 @@ defmodule Bloom.Test.Faults.Life do
     error in ErlangError ->
       {:erpc, :noconnection} = error.original
       :ok
+  catch
+    :exit, {:exception, {_ended, {GenServer, :call, [Bloom.Supervisor, :which_children, _timeout]}}} -> :ok
   end
 
   defp kill_and_wait(pid) do
