@@ -88,6 +88,37 @@ defmodule Bloom.Integration.ProbationTest do
     assert reason =~ "health check late failed"
   end
 
+  test "a process that is busy on the way back is waited for", %{node: node} do
+    Node.rpc(node, Application, :put_env, [:bloom, :busy_timeout_ms, 50])
+    # Looked at before the probation begins to wait.
+    Node.rpc(node, Application, :put_env, [:bloom, :health_check_interval_ms, 1_000])
+    :ok = switch(node, "1.1.0", [])
+
+    Node.eval(node, """
+    caller = self()
+    spawn(fn -> :sys.replace_state(Garden.Beds, fn state -> send(caller, :busy); receive(do: (:go_on -> state)) end, :infinity) end)
+    receive(do: (:busy -> :ok))
+    """)
+
+    Node.eval(node, "Bloom.HealthChecker.register_check(:late, {Process, :get, [:not_there, false]})")
+    assert :ok = await_log(node, "on the way back")
+    Node.eval(node, "send(Garden.Beds, :go_on)")
+    :ok = await_idle(node)
+    assert Node.get(node, "/version") == "1.0.0"
+    assert %{outcome: :taken_back} = last_deployment(node)
+  end
+
+  # Nothing more is logged of a deployment that has ended.
+  defp await_log(node, text) do
+    idle = Node.rpc(node, Bloom, :status, []) == :idle
+
+    cond do
+      Node.log(node) =~ text -> :ok
+      idle -> last_deployment(node)
+      true -> receive(after: (20 -> await_log(node, text)))
+    end
+  end
+
   test "errors under load take the release back by themselves", %{node: node} do
     :ok = install(node, "1.3.0-noisy")
 

@@ -1,9 +1,16 @@
 defmodule Bloom.Deployment.HotSwitch do
   @moduledoc "Makes a release the running one while the node runs, by OTP's release handler, and takes it back the same way."
 
+  require Logger
+
   alias Bloom.{AppEnv, Config, Error, ErrorInterpreter, Plan, ReleaseHandler, Relup, Root, SysConfig}
   alias Bloom.ErrorInterpreter.Words
   alias Bloom.Deployment.{Context, OldCode, Preflight, Rehearse, Status}
+
+  # What refuses a switch and is over by itself.
+  @passing [:busy_process, :old_code_in_use]
+  @patience_ms 60_000
+  @pause_ms 500
 
   @doc "Switches to the planned and rehearsed target. What is refused leaves the node as it was."
   @spec run(Context.t()) :: {:ok, Context.t()} | {:error, Error.t()}
@@ -28,10 +35,24 @@ defmodule Bloom.Deployment.HotSwitch do
   Switches back to the release that ran before.
 
   The environment and the children are what they were; where another process of this node had switched and nobody
-  remembers, they are worked out anew.
+  remembers, they are worked out anew. A process that is busy or in old code is waited for, up to a minute: on the way there
+  it is a reason not to begin, but a bad release must not stay for it.
   """
   @spec back(Context.t()) :: :ok | {:error, Error.t()}
-  def back(%Context{root: root, version: version} = context) do
+  def back(%Context{} = context), do: back(context, System.monotonic_time(:millisecond) + @patience_ms)
+
+  defp back(context, deadline) do
+    with {:error, %Error{code: code} = error} when code in @passing <- go_back(context) do
+      if System.monotonic_time(:millisecond) < deadline do
+        Logger.warning("Bloom: on the way back to release #{context.root.running}, waiting: #{error.message}")
+        receive after: (@pause_ms -> back(context, deadline))
+      else
+        {:error, error}
+      end
+    end
+  end
+
+  defp go_back(%Context{root: root, version: version} = context) do
     now = %{root | running: version}
 
     with {:ok, plan} <- Plan.make(now, root.running),
