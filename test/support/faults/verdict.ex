@@ -279,7 +279,7 @@ defmodule Bloom.Test.Faults.Verdict do
   Where the node first has to restart to settle what a full disk kept it from settling, it is asked again after that.
   """
   @spec good_deployment(Node.t(), Site.t(), Scenario.t()) :: [String.t()]
-  def good_deployment(node, site, scenario, restarts \\ 1) do
+  def good_deployment(node, site, scenario, tries \\ 1) do
     next = Scenario.next(scenario, Node.get(node, "/version"))
     starts = Node.starts(node)
     # It is not this one's probation that is looked at.
@@ -290,9 +290,17 @@ defmodule Bloom.Test.Faults.Verdict do
         for text <- of(node, site, [next]), do: "after a good deployment: #{text}"
 
       {:error, text} ->
-        if restarts > 0 and text =~ "by a restart: try again when the node is back",
-          do: again_after_restart(node, site, scenario, starts),
-          else: ["a good deployment of #{next} afterwards fails: #{text}"]
+        cond do
+          tries > 0 and text =~ "by a restart: try again when the node is back" ->
+            again_after_restart(node, site, scenario, starts)
+
+          # What was left to be settled came first, and went back to it.
+          tries > 0 and text =~ "release #{next} is running already" ->
+            again(node, site, scenario, "after settling")
+
+          true ->
+            ["a good deployment of #{next} afterwards fails: #{text}"]
+        end
     end
   catch
     kind, reason -> ["a good deployment afterwards fails: #{Exception.format_banner(kind, reason)}"]
@@ -300,7 +308,11 @@ defmodule Bloom.Test.Faults.Verdict do
 
   defp again_after_restart(node, site, scenario, starts) do
     :ok = Node.await_start(node, starts + 1)
-    lost = for text <- of(node, site, [scenario.from, scenario.to]), do: "after settling by a restart: #{text}"
+    again(node, site, scenario, "after settling by a restart")
+  end
+
+  defp again(node, site, scenario, whence) do
+    lost = for text <- of(node, site, [scenario.from, scenario.to]), do: "#{whence}: #{text}"
     lost ++ good_deployment(node, site, scenario, 0)
   end
 
