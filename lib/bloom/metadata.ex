@@ -32,7 +32,10 @@ defmodule Bloom.Metadata do
           duration_us: non_neg_integer() | nil
         }
 
-  @typedoc "A deployment. What a newer Bloom has written and this one does not know is a string instead of an atom."
+  @typedoc """
+  A deployment. What a newer Bloom has written and this one does not know is a string instead of an atom. Only the latest
+  200 still have their plan.
+  """
   @type deployment :: %{
           id: id(),
           operation: operation() | String.t(),
