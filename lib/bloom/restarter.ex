@@ -12,13 +12,13 @@ defmodule Bloom.Restarter do
   @typedoc "`status` is the exit status with which the VM has to end to be started again."
   @type t :: %{by: :declared | :heart | :systemd, what: String.t(), status: non_neg_integer()}
 
-  @doc "Finds out what starts the node again."
-  @spec detect() :: {:ok, t()} | {:error, Error.t()}
-  def detect do
+  @doc "Finds out what starts the node again. `cgroup` is the file that says which unit of systemd this VM is."
+  @spec detect(Path.t()) :: {:ok, t()} | {:error, Error.t()}
+  def detect(cgroup \\ "/proc/self/cgroup") do
     cond do
       what = Config.get(:restarted_by) -> {:ok, %{by: :declared, what: what, status: 0}}
       heart?() -> heart(System.get_env("BLOOM_BOOT"))
-      unit = systemd_unit() -> systemd(unit, show(unit))
+      found = systemd_unit(cgroup) -> ask_systemd(found)
       true -> {:error, nothing("nothing is known that starts the node again when it ends")}
     end
   end
@@ -40,6 +40,8 @@ defmodule Bloom.Restarter do
   @doc """
   What systemd says of a unit's `Restart=` setting.
 
+  A trial may end in any way, so a setting that counts some ends only, such as `on-success`, will not do.
+
       iex> {:ok, restarter} = Bloom.Restarter.systemd("garden.service", "always")
       iex> {restarter.by, restarter.status}
       {:systemd, 0}
@@ -49,26 +51,38 @@ defmodule Bloom.Restarter do
       iex> {:error, error} = Bloom.Restarter.systemd("garden.service", "no")
       iex> error.message
       "systemd does not start garden.service again when it ends (Restart=no)"
+      iex> {:error, error} = Bloom.Restarter.systemd("garden.service", "on-success")
+      iex> error.message
+      "systemd starts garden.service again only after some of its ends (Restart=on-success)"
   """
   @spec systemd(String.t(), String.t()) :: {:ok, t()} | {:error, Error.t()}
   def systemd(unit, "always"), do: {:ok, %{by: :systemd, what: unit, status: 0}}
   def systemd(unit, "on-failure"), do: {:ok, %{by: :systemd, what: unit, status: 1}}
 
+  def systemd(unit, "no"), do: {:error, nothing("systemd does not start #{unit} again when it ends (Restart=no)")}
+
   def systemd(unit, other) do
-    {:error, nothing("systemd does not start #{unit} again when it ends (Restart=#{other})")}
+    {:error, nothing("systemd starts #{unit} again only after some of its ends (Restart=#{other})")}
   end
 
   @doc """
-  The systemd unit in the text of `/proc/self/cgroup`.
+  The systemd unit in the text of `/proc/self/cgroup`, with the manager whose it is.
 
       iex> Bloom.Restarter.unit("0::/system.slice/garden.service\\n")
-      "garden.service"
-      iex> Bloom.Restarter.unit("0::/user.slice/session-1.scope\\n")
+      {"--system", "garden.service"}
+      iex> Bloom.Restarter.unit("0::/user.slice/user-1000.slice/user@1000.service/app.slice/garden.service\\n")
+      {"--user", "garden.service"}
+      iex> Bloom.Restarter.unit("0::/user.slice/user-1000.slice/user@1000.service/app.slice/shell.scope\\n")
       nil
   """
-  @spec unit(String.t()) :: String.t() | nil
+  @spec unit(String.t()) :: {String.t(), String.t()} | nil
   def unit(cgroup) do
-    cgroup |> String.split(["/", "\n"], trim: true) |> Enum.reverse() |> Enum.find(&String.ends_with?(&1, ".service"))
+    {managers, names} =
+      cgroup |> String.split(["/", "\n"], trim: true) |> Enum.split_with(&String.starts_with?(&1, "user@"))
+
+    with unit when is_binary(unit) <- names |> Enum.reverse() |> Enum.find(&String.ends_with?(&1, ".service")) do
+      {if(managers == [], do: "--system", else: "--user"), unit}
+    end
   end
 
   defp heart?, do: Process.whereis(:heart) != nil and System.get_env("HEART_COMMAND", "") != ""
@@ -83,19 +97,25 @@ defmodule Bloom.Restarter do
 
   defp heart(_boot), do: {:ok, %{by: :heart, what: "heart", status: 0}}
 
-  defp systemd_unit do
-    with id when is_binary(id) <- System.get_env("INVOCATION_ID"), {:ok, cgroup} <- File.read("/proc/self/cgroup") do
+  defp systemd_unit(cgroup) do
+    with id when is_binary(id) <- System.get_env("INVOCATION_ID"), {:ok, cgroup} <- File.read(cgroup) do
       unit(cgroup)
     else
       _no_systemd -> nil
     end
   end
 
-  defp show(unit) do
-    {output, _status} = System.cmd("systemctl", ["show", "--property=Restart", "--value", unit], stderr_to_stdout: true)
-    String.trim(output)
+  defp ask_systemd({manager, unit}) do
+    case System.cmd("systemctl", [manager, "show", "--property=Restart", "--value", unit], stderr_to_stdout: true) do
+      {output, 0} -> systemd(unit, String.trim(output))
+      {output, _status} -> {:error, unknown(unit, String.trim(output))}
+    end
   rescue
-    error in ErlangError -> "unknown: systemctl #{error.original}"
+    error in ErlangError -> {:error, unknown(unit, error.original)}
+  end
+
+  defp unknown(unit, why) do
+    nothing("whether systemd starts #{unit} again when it ends cannot be found out (systemctl: #{why})")
   end
 
   # Of no application, as those take their processes with them when they stop. The first process of a container cannot
