@@ -2,6 +2,7 @@ defmodule Bloom.HealthChecker.VMTest do
   use ExUnit.Case, async: false
 
   alias Bloom.HealthChecker.VM
+  alias Bloom.Test.BusyScheduler
 
   defp configure(option, value) do
     Application.put_env(:bloom, option, value)
@@ -94,5 +95,20 @@ defmodule Bloom.HealthChecker.VMTest do
     assert :ok = VM.scheduler_delay()
     assert {:error, "a new process waits 7 ms until it runs, limit 5 ms"} = VM.judge_delay([9000, 7000, 1], 5)
     assert :ok = VM.judge_delay([9000, 5000, 1], 5)
+  end
+
+  test "the delay of schedulers fails where they are busy" do
+    limit = div(BusyScheduler.busy_ms(), 2)
+
+    {idle, busy} =
+      BusyScheduler.compare("""
+      Application.put_env(:bloom, :max_scheduler_delay_ms, #{limit})
+      Bloom.HealthChecker.VM.scheduler_delay()
+      """)
+
+    assert :ok = idle
+    assert {:error, "a new process waits " <> why} = busy
+    assert {waited, " ms until it runs, limit " <> _limit} = Integer.parse(why)
+    assert waited >= BusyScheduler.busy_ms()
   end
 end
