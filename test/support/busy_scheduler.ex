@@ -5,11 +5,12 @@ defmodule Bloom.Test.BusyScheduler do
 
   # Whoever makes a process wakes it by that, and as it goes first, the new one waits until it is done.
   @busy """
-  work = fn work, until -> if System.monotonic_time(:millisecond) < until, do: work.(work, until) end
+  now = fn -> System.monotonic_time(:microsecond) end
+  work = fn work, until -> if now.() < until, do: work.(work, until) end
 
   busy = fn busy ->
     receive do
-      {:trace, _maker, :spawn, _pid, _mfa} -> work.(work, System.monotonic_time(:millisecond) + #{@busy_ms})
+      {:trace, _maker, :spawn, _pid, _mfa} -> work.(work, now.() + 1000 * #{@busy_ms})
       _other -> :ok
     end
 
