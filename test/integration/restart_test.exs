@@ -148,6 +148,7 @@ defmodule Bloom.Integration.RestartTest do
     assert Node.log(node) =~ "[ended with status 3]"
   end
 
+  # It is configured without restarted_by, too: what started its trial ends it.
   test "a trial that is unhealthy restarts into the old release", %{node: node} do
     :ok = install(node, "1.3.0-unhealthy")
     {:ok, :restarting} = switch(node, "1.3.0-unhealthy", mode: :restart)

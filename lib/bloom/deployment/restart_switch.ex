@@ -15,6 +15,7 @@ defmodule Bloom.Deployment.RestartSwitch do
   @spec run(Context.t()) :: {:restarting, Context.t()} | {:error, Error.t()}
   def run(%Context{root: root, version: version} = context) do
     with {:ok, restarter} <- ready(context),
+         {:ok, context} <- Context.keep_facts(context, %{restarter: restarter}),
          :ok <- TrialBoot.arm(root.path, version, div(Config.get(:trial_timeout_ms) + 999, 1000)) do
       Logger.notice("Bloom restarts the node for a trial of release #{version}")
       Restarter.restart(restarter)
@@ -37,16 +38,24 @@ defmodule Bloom.Deployment.RestartSwitch do
          do: {:ok, restarter}
   end
 
-  @doc "Ends the trial: the next boot is that of the permanent release."
+  @doc """
+  Ends the trial: the next boot is that of the permanent release.
+
+  By what started the trial, whatever the release on trial is configured to say of that. Where nothing is known, the trial
+  stays unconfirmed and the boot guard's watchdog ends it.
+  """
   @spec back(Context.t()) :: :restarting | {:error, Error.t()}
-  def back(%Context{root: root, version: version}) do
-    with :ok <- TrialBoot.disarm(root.path),
-         {:ok, restarter} <- Restarter.detect() do
+  def back(%Context{root: root, version: version} = context) do
+    with {:ok, restarter} <- started_by(context),
+         :ok <- TrialBoot.disarm(root.path) do
       Logger.error("Bloom restarts the node: release #{version} did not pass its trial")
       Restarter.restart(restarter)
       :restarting
     end
   end
+
+  defp started_by(%{facts: %{restarter: restarter}}), do: {:ok, restarter}
+  defp started_by(_context), do: Restarter.detect()
 
   defp restarter(%{plan: plan}) do
     with {:error, error} <- Restarter.detect() do

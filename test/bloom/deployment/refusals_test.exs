@@ -39,7 +39,7 @@ defmodule Bloom.Deployment.RefusalsTest do
 
   defp failed_trial do
     id = begin(%{operation: :switch, version: "1.1.0", from_version: "1.0.0"})
-    :ok = Metadata.update_deployment(id, %{mode: :restart})
+    :ok = Metadata.update_deployment(id, %{mode: :restart, facts: %{trial_booted: true}})
     :ok = Metadata.finish_deployment(id, :taken_back, "drought")
   end
 
@@ -105,6 +105,15 @@ defmodule Bloom.Deployment.RefusalsTest do
     File.rm!(Path.join(path, "releases/1.0.0/bloom_guard.sh"))
     assert {:error, %Error{code: :no_boot_guard}} = RestartSwitch.run(context)
     assert Bloom.TrialBoot.state(path) == :none
+  end
+
+  test "a trial that nothing would follow back stays unconfirmed, for the watchdog", %{root: root, path: path} do
+    {:ok, context} = plan(root, :switch, mode: :restart)
+    FakeRoot.write(path, "releases/.bloom-trial.booted", "1.1.0 60\n")
+    put_option(:restarted_by, nil)
+    without_systemd()
+    assert {:error, %Error{code: :no_restarter}} = RestartSwitch.back(context)
+    assert Bloom.TrialBoot.state(path) == {:booted, "1.1.0"}
   end
 
   test "they come before whatever changes something" do
