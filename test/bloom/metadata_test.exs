@@ -193,6 +193,7 @@ defmodule Bloom.MetadataTest do
     deploy = fn attributes, mode, outcome ->
       {:ok, id} = Metadata.start_deployment(Map.merge(%{version: "1.1.0", from_version: "1.0.0"}, attributes))
       if mode, do: :ok = Metadata.update_deployment(id, %{mode: mode})
+      if mode == :restart, do: {:ok, _entry} = Metadata.start_step(id, :probation, :run)
       :ok = Metadata.finish_deployment(id, outcome, "because")
       Metadata.failed_trial("1.1.0")
     end
@@ -201,8 +202,12 @@ defmodule Bloom.MetadataTest do
     assert {:ok, nil} = deploy.(%{operation: :switch}, :hot, :taken_back)
     assert {:ok, %{at: %DateTime{}, reason: "because"}} = deploy.(%{operation: :switch}, :restart, :taken_back)
     assert {:ok, %{reason: "because"}} = deploy.(%{operation: :install}, nil, :installed)
+    assert {:ok, %{reason: "because"}} = deploy.(%{operation: :switch}, :restart, :cancelled)
     assert {:ok, nil} = deploy.(%{operation: :remove}, nil, :removed)
-    assert {:ok, %{}} = deploy.(%{operation: :switch}, :restart, :taken_back)
+    # That it could not be taken back makes it no better.
+    assert {:ok, %{}} = deploy.(%{operation: :switch}, :restart, :failed)
     assert {:ok, nil} = deploy.(%{operation: :switch}, :restart, :committed)
+    assert {:ok, %{}} = deploy.(%{operation: :switch}, :restart, :taken_back)
+    assert {:ok, nil} = deploy.(%{operation: :switch}, :hot, :committed)
   end
 end

@@ -84,9 +84,22 @@ defmodule Bloom.Deployment.Recovery do
         Walk.forward(rest, context, Enum.reverse(done))
 
       true ->
+        context = tried(context)
         Walk.back(Enum.reverse(started), context, interrupted(context, journal))
     end
   end
+
+  # What undoing it removes the trace of. The failure to keep it is told by the journal's next write.
+  defp tried(context) do
+    with true <- trial_booted?(context), {:ok, context} <- Context.keep_facts(context, %{trial_booted: true}) do
+      context
+    else
+      _not_tried_or_unwritten -> context
+    end
+  end
+
+  defp trial_booted?(context),
+    do: Context.mode(context) == :restart and TrialBoot.state(context.root.path) == {:booted, context.version}
 
   @doc """
   The answer of a deployment with nothing left to settle whose process was killed before it could give one, by its id in
@@ -143,7 +156,7 @@ defmodule Bloom.Deployment.Recovery do
   defp how(context, nil), do: "#{context.operation} of release #{context.version} was interrupted before its first step"
 
   defp how(context, %{step: step}) do
-    if Context.mode(context) == :restart and TrialBoot.state(context.root.path) != :none,
+    if is_map_key(context.facts, :trial_booted),
       do: "release #{context.version} did not come up on its trial",
       else: "#{context.operation} of release #{context.version} was interrupted in step #{step}"
   end

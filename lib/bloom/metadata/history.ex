@@ -2,7 +2,7 @@ defmodule Bloom.Metadata.History do
   @moduledoc "The deployments that were, and what follows from them."
 
   alias Bloom.Error
-  alias Bloom.Metadata.{Journal, Rows, Store}
+  alias Bloom.Metadata.{Journal, Store}
 
   @doc "The latest deployment that has not ended."
   @spec unfinished() :: {:ok, map() | nil} | {:error, Error.t()}
@@ -44,17 +44,24 @@ defmodule Bloom.Metadata.History do
 
   @doc false
   def failed_trial(version) do
-    last =
-      "SELECT outcome, started_at, reason FROM deployments WHERE version = ?1 AND outcome IS NOT NULL " <>
-        "AND (mode = 'restart' OR outcome = 'removed') ORDER BY id DESC LIMIT 1"
+    condition =
+      "WHERE version = ?1 AND (outcome IN ('committed', 'removed') " <>
+        "OR mode = 'restart' AND outcome IN ('taken_back', 'failed')) ORDER BY id DESC"
 
-    with {:ok, rows} <- Store.query(last, [version]) do
-      case rows do
-        [["taken_back", at, reason]] -> {:ok, %{at: Rows.time(at), reason: reason}}
-        _passed_or_never_tried -> {:ok, nil}
+    with {:ok, deployments} <- Journal.select(condition, [version]) do
+      case Enum.find(deployments, &(&1.outcome in [:committed, :removed] or tried?(&1))) do
+        %{outcome: failed} = deployment when failed in [:taken_back, :failed] ->
+          {:ok, %{at: deployment.started_at, reason: deployment.reason}}
+
+        _passed_or_never_tried ->
+          {:ok, nil}
       end
     end
   end
+
+  # The boot guard had it boot, or Bloom was up in it. What was interrupted before that says nothing of the release.
+  defp tried?(%{facts: facts, steps: steps}),
+    do: is_map_key(facts, :trial_booted) or Enum.any?(steps, &match?(%{step: :probation, phase: :run}, &1))
 
   @doc """
   The versions that a rollback goes back to, one after the other.

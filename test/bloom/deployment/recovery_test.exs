@@ -75,6 +75,31 @@ defmodule Bloom.Deployment.RecoveryTest do
     end
   end
 
+  describe "a restart switch that was interrupted" do
+    setup %{id: id} do
+      runs("1.0.0")
+      :ok = Metadata.update_deployment(id, %{mode: :restart, facts: %{mode: :restart}})
+      ran(id, :switch)
+      :ok
+    end
+
+    test "before its trial says nothing of the release", %{id: id, root: root} do
+      assert {{:error, %Error{}}, _log} = settle(root)
+      assert %{outcome: :taken_back, reason: reason} = deployment(id)
+      assert reason =~ "was interrupted in step switch"
+      assert Metadata.failed_trial("1.1.0") == {:ok, nil}
+    end
+
+    test "by a trial that did not come up is one that failed", %{id: id, root: root, path: path} do
+      FakeRoot.write(path, "releases/.bloom-trial.booted", "1.1.0 60\n")
+      assert {{:error, %Error{}}, _log} = settle(root)
+      assert %{outcome: :taken_back} = deployment(id)
+      assert {:ok, %{reason: reason}} = Metadata.failed_trial("1.1.0")
+      assert reason =~ "did not come up on its trial"
+      assert Bloom.TrialBoot.state(path) == :none
+    end
+  end
+
   test "a trial that was cancelled does not go on with its probation", %{id: id, root: root} do
     runs("1.1.0")
     ran(id, :switch)
