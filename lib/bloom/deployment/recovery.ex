@@ -3,10 +3,12 @@ defmodule Bloom.Deployment.Recovery do
   Settles a deployment that was left unfinished: the VM ended, or the process that walked was killed.
 
   The journal says which steps had started, the node itself what there is of them. A deployment whose decisive step had
-  taken effect is finished, a release on trial goes on to its probation, everything else is undone.
+  taken effect is finished, a release on trial goes on to its probation, everything else is undone. Only what the node is
+  still in the middle of: where it runs something else by now, by another hand, the deployment is ended as it is.
   """
 
-  alias Bloom.{Config, DurableFile, Error, ErrorInterpreter, Metadata, Native, ReleasesFile, Root, SysConfig, TrialBoot}
+  alias Bloom.{Config, DurableFile, Error, ErrorInterpreter, Metadata, Native, ReleaseHandler, ReleasesFile, Root}
+  alias Bloom.{SysConfig, TrialBoot}
   alias Bloom.Deployment.{Context, Report, Status, Steps, Walk}
 
   @history "see Bloom.Metadata.get_deployment_history() for what came of it"
@@ -22,8 +24,7 @@ defmodule Bloom.Deployment.Recovery do
     else
       root = Root.path()
       SysConfig.restore_all(root)
-      Native.ok!(Native.archive_sweep(root))
-      DurableFile.sweep(for(dir <- ["bin", "releases"], do: Path.join(root, dir)) ++ Root.release_dirs(root))
+      sweep(root)
       ReleasesFile.reconcile(root)
       :persistent_term.put({__MODULE__, :settled}, true)
     end
@@ -36,6 +37,11 @@ defmodule Bloom.Deployment.Recovery do
          "what an interrupted switch left cannot be put in order: #{ErrorInterpreter.interpret(error).message}",
          suggestions: ["make room and the root writable for the node's user, then try again"]
        )}
+  end
+
+  defp sweep(root) do
+    Native.ok!(Native.archive_sweep(root))
+    DurableFile.sweep(for(dir <- ["bin", "releases"], do: Path.join(root, dir)) ++ Root.release_dirs(root))
   end
 
   @doc "The unfinished deployment, ready to be settled, with its steps in the journal."
@@ -66,18 +72,24 @@ defmodule Bloom.Deployment.Recovery do
       started(context, journal, :undo) == [] and Steps.Switch.running?(context)
   end
 
-  @doc "Settles it: to the end where that was reached, on where it goes on, else back."
+  @doc "Settles it: to the end where that was reached, on where it goes on, else back, if the node is still where it was."
   @spec settle({Context.t(), [map()]}) :: Walk.result()
   def settle({context, journal} = unfinished) do
     # A process that was killed cleans nothing up.
-    Native.ok!(Native.archive_sweep(context.root.path))
+    sweep(context.root.path)
     context = Report.begin(context, resumed: true)
     started = started(context, journal, :run)
     decisive = Steps.decisive(context.operation)
 
     cond do
-      decisive in started and decisive.happened?(context) ->
+      # What runs may have been made permanent by another hand.
+      Enum.any?([decisive, Steps.Switch], &(&1 in started)) and decisive.happened?(context) ->
         context.operation |> Steps.of() |> Enum.drop_while(&(&1 != decisive)) |> Walk.complete(context)
+
+      overtaken?(context, started) ->
+        SysConfig.restore_all(context.root.path)
+        TrialBoot.disarm(context.root.path)
+        Walk.set_aside(context, overtaken(context))
 
       goes_on?(unfinished) ->
         {done, rest} = context.operation |> Steps.of() |> Enum.split_while(&(&1 != Steps.Probation))
@@ -87,6 +99,27 @@ defmodule Bloom.Deployment.Recovery do
         context = tried(context)
         Walk.back(Enum.reverse(started), context, interrupted(context, journal))
     end
+  end
+
+  # A removal looks itself at what is needed now.
+  defp overtaken?(%{operation: :remove}, _started), do: false
+
+  defp overtaken?(%{root: root, version: version}, started) do
+    expected = if Steps.Switch in started, do: [root.running, version], else: [root.running]
+    running() not in expected
+  end
+
+  defp overtaken(%{root: root} = context) do
+    Error.new(
+      :overtaken,
+      "#{context.operation} of release #{context.version} from #{root.running} was left unfinished, and #{running()} " <>
+        "runs now, which Bloom has not switched to; nothing of it is undone",
+      suggestions: ["look at list_releases and remove what is not wanted; deployments go on from what runs"]
+    )
+  end
+
+  defp running do
+    with {:ok, %{version: version}} <- ReleaseHandler.running(), do: version
   end
 
   # What undoing it removes the trace of. The failure to keep it is told by the journal's next write.

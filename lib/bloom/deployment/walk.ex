@@ -170,6 +170,13 @@ defmodule Bloom.Deployment.Walk do
     end
   end
 
+  @doc "Ends a deployment with `error` as it is: what the node has become since is not its to undo."
+  @spec set_aside(Context.t(), Error.t()) :: result()
+  def set_aside(context, error) do
+    ErrorLog.write(:error, "#{context.operation} of release #{context.version} is set aside", error)
+    give_up(context, error)
+  end
+
   # A trial is taken back by a restart, and the next life of the VM could not tell it from one that failed.
   defp keep_why(context, %Error{code: :cancelled}) do
     case Context.keep_facts(context, %{cancelled: true}) do

@@ -75,6 +75,86 @@ defmodule Bloom.Deployment.RecoveryTest do
     end
   end
 
+  # Somebody has unpacked an archive over the root, or brought an old copy of the journal.
+  describe "a deployment that the node has gone past by another hand" do
+    setup %{path: path} do
+      put_option(:hooks, failure: [{__MODULE__, :told, [self()]}])
+      root = FakeRoot.make(path, [release("1.1.0", :permanent), release("1.0.0", :old)])
+      runs("1.1.0")
+      {:ok, root: root}
+    end
+
+    defp installing(facts) do
+      {:ok, id} = Metadata.start_deployment(%{operation: :install, version: "1.1.0", from_version: "1.0.0"})
+      :ok = Metadata.update_deployment(id, %{facts: facts})
+      ran(id, :stage)
+      id
+    end
+
+    test "is ended with nothing undone", %{path: path, root: root} do
+      id = installing(%{units_before: ["erts-13.1.5", "lib/#{@kernel}", "lib/garden-1.0.0", "releases/1.0.0"]})
+      before = Node.tree(path)
+      assert {{:error, %Error{code: :overtaken, message: message}}, _log} = settle(root)
+      assert message =~ "install of release 1.1.0 from 1.0.0 was left unfinished, and 1.1.0 runs now"
+      assert Node.tree(path) == before
+      assert %{outcome: :failed, reason: reason} = deployment(id)
+      assert reason =~ "nothing of it is undone"
+    end
+
+    test "lets the next one begin", %{root: root} do
+      installing(%{})
+      assert {:ok, _log} = settle(root, &Driver.settle/1)
+    end
+
+    test "is no switch whose migrations may be rolled back", %{id: id, root: root} do
+      ran(id, :migrate)
+      assert {{:error, %Error{code: :overtaken}}, _log} = settle(root)
+      assert %{outcome: :failed} = deployment(id)
+      # What a hook has paused is not paused for ever.
+      assert_received {:told, %{outcome: :failed}}
+    end
+
+    test "forgets its trial", %{id: id, root: root, path: path} do
+      :ok = Metadata.update_deployment(id, %{mode: :restart, facts: %{mode: :restart}})
+      ran(id, :switch)
+      runs("1.2.0")
+      FakeRoot.write(path, "releases/.bloom-trial", "1.1.0 60\n")
+      assert {{:error, %Error{code: :overtaken}}, _log} = settle(root)
+      assert Bloom.TrialBoot.state(path) == :none
+    end
+
+    test "is complete where it was made permanent", %{id: id, root: root, path: path} do
+      ran(id, :switch)
+      settle(root)
+      assert %{outcome: :committed} = deployment(id)
+      assert ReleasesFile.permanent(path) == {:ok, "1.1.0"}
+    end
+  end
+
+  test "what an installation put in place and another release needs by now stays", %{path: path} do
+    root = FakeRoot.make(path, [release("1.0.0", :permanent), {"1.2.0", ["garden-1.1.0"], :unpacked, []}])
+    FakeRoot.make(path, [{"1.1.0", ["garden-1.1.0", "beds-1.1.0"], nil, []}, release("1.0.0", :permanent)])
+    FakeRoot.put_releases(path, [FakeRoot.entry("1.0.0", [], :permanent), FakeRoot.entry("1.2.0", [], :unpacked)])
+    runs("1.0.0")
+    {:ok, id} = Metadata.start_deployment(%{operation: :install, version: "1.1.0", from_version: "1.0.0"})
+    before = ["erts-13.1.5", "lib/#{@kernel}", "lib/garden-1.0.0", "releases/1.0.0"]
+    :ok = Metadata.update_deployment(id, %{facts: %{units_before: before}})
+    ran(id, :stage)
+    assert {{:error, %Error{code: :interrupted}}, _log} = settle(root)
+    refute there?(path, "releases/1.1.0")
+    refute there?(path, "lib/beds-1.1.0")
+    assert there?(path, "lib/garden-1.1.0")
+    assert there?(path, "releases/1.2.0")
+  end
+
+  test "what a killed process was writing is swept", %{id: id, root: root, path: path} do
+    runs("1.0.0")
+    ran(id, :plan)
+    FakeRoot.write(path, "releases/1.1.0/sys.config.pristine.17.tmp", "half")
+    settle(root)
+    refute there?(path, "releases/1.1.0/sys.config.pristine.17.tmp")
+  end
+
   describe "a restart switch that was interrupted" do
     setup %{id: id} do
       runs("1.0.0")

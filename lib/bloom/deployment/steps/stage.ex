@@ -4,6 +4,7 @@ defmodule Bloom.Deployment.Steps.Stage do
   use Bloom.Deployment.Step
 
   alias Bloom.Deployment.Context
+  alias Bloom.LifecycleManager.Inventory
   alias Bloom.{Native, Root}
 
   @impl true
@@ -19,14 +20,27 @@ defmodule Bloom.Deployment.Steps.Stage do
   end
 
   @impl true
-  def happened?(context), do: placed(context) != []
+  def happened?(context), do: added(context) != []
 
   @impl true
-  def undo(context), do: Native.archive_unstage(context.root.path, placed(context))
+  def undo(%Context{root: root} = context) do
+    with {:ok, needed} <- needed_elsewhere(context) do
+      # The release's own directory was placed last and goes first.
+      Native.archive_unstage(root.path, Enum.reject(added(context), &(&1 in needed)))
+    end
+  end
 
-  # The release's own directory was placed last and goes first.
-  defp placed(%{facts: %{units_before: before}, root: root}), do: Enum.sort(units(root.path) -- before)
-  defp placed(_not_started), do: []
+  defp added(%{facts: %{units_before: before}, root: root}), do: Enum.sort(units(root.path) -- before)
+  defp added(_not_started), do: []
+
+  # Between an interruption and now, another release may have come by another hand.
+  defp needed_elsewhere(%{root: root, version: version}) do
+    with {:ok, inventory} <- Inventory.read(root) do
+      others = Enum.reject(inventory.releases, &(&1.version == version and &1.status == nil))
+      own = for release <- others, do: "releases/#{release.version}"
+      {:ok, MapSet.union(Inventory.needed(inventory, others), MapSet.new(own))}
+    end
+  end
 
   # What an archive can add to a root, as paths relative to it.
   defp units(root) do

@@ -32,6 +32,10 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Deployments do
            "… of release … took effect and could not be completed: …"
          ], "The node serves on, and deployments are refused until this works.",
          "Make room and the root writable, then try again or restart the node."},
+      overtaken:
+        {"… of release … from … was left unfinished, and … runs now, which Bloom has not switched to; nothing of it is undone",
+         "The deployment was interrupted, and the node was put on another release by hand before it could be settled.",
+         "See `list_releases` and remove what is not wanted. Deployments go on from what runs."},
       nothing_to_cancel:
         {"no deployment is in progress", "There is nothing to stop.", "Nothing; to go back use `rollback_release`."},
       not_cancellable:
