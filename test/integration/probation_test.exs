@@ -61,6 +61,18 @@ defmodule Bloom.Integration.ProbationTest do
     assert boots(root) == "1.1.0"
   end
 
+  test "a restart inside the VM during probation boots the old release with its own configuration", %{node: node} do
+    :ok = switch(node, "1.1.0", [])
+    :ok = Node.restart_inside(node)
+    assert Node.get(node, "/version") == "1.0.0"
+    assert Node.get(node, "/season") == "spring"
+    # Where the configuration was taken from, whatever is in it.
+    assert Node.eval(node, "inspect(Application.get_env(:elixir, :config_provider_init))") =~
+             "/releases/1.0.0/runtime.exs"
+
+    assert Node.rpc(node, System, :get_env, ["RELEASE_SYS_CONFIG"]) =~ "/releases/1.0.0/"
+  end
+
   test "a rollback during probation takes the switch back, under load", %{node: node, root: root} do
     {:ok, load} =
       Load.during(node.http_port, fn ->

@@ -69,9 +69,9 @@ defmodule Bloom.Deployment.HotSwitch do
 
   @doc "Puts in order what a process left that was killed in a switch which did not happen, or on the way back."
   @spec settle(Context.t()) :: :ok
-  def settle(%Context{root: root, version: version} = context) do
+  def settle(%Context{root: root} = context) do
     if context.before, do: AppEnv.restore(context.before)
-    if half_back?(context), do: put_release_variables(version, root.running), else: :ok
+    if half_back?(context), do: System.put_env("RELEASE_VSN", root.running), else: :ok
   end
 
   defp remembered(%Context{before: %{env: env}, rehearsed: %{children: children}}, _plan) do
@@ -89,8 +89,8 @@ defmodule Bloom.Deployment.HotSwitch do
          :ok <- ready(plan),
          :ok <- install(root, plan, written, before) do
       AppEnv.put(put)
-      put_release_variables(plan.running, plan.target)
-      :ok
+      # Which release runs. The variables that say what init:restart boots follow with the commit.
+      System.put_env("RELEASE_VSN", plan.target)
     end
   end
 
@@ -123,16 +123,5 @@ defmodule Bloom.Deployment.HotSwitch do
            suggestions: ["let them finish or stop them, then switch again"]
          )}
     end
-  end
-
-  # init:restart, heart and Mix's launcher take these from the environment of the VM.
-  defp put_release_variables(from, to) do
-    System.put_env("RELEASE_VSN", to)
-
-    for name <- ~w(RELEASE_SYS_CONFIG RELEASE_VM_ARGS RELEASE_REMOTE_VM_ARGS), value = System.get_env(name) do
-      System.put_env(name, String.replace(value, "/releases/#{from}/", "/releases/#{to}/"))
-    end
-
-    :ok
   end
 end

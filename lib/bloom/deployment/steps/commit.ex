@@ -36,10 +36,18 @@ defmodule Bloom.Deployment.Steps.Commit do
   # The release is committed, so nothing of this is a reason to go back.
   defp follow(root, version) do
     ReleasesFile.reload(root.path, version)
+    put_release_variables(root.running, version)
     put_launcher(root, version)
   catch
     kind, reason ->
       Logger.error("Bloom: release #{version} is committed, but #{Exception.format(kind, reason, __STACKTRACE__)}")
+  end
+
+  # init:restart, which boots the permanent release in this same VM, has its configuration from where these say.
+  defp put_release_variables(from, to) do
+    for name <- ~w(RELEASE_SYS_CONFIG RELEASE_VM_ARGS RELEASE_REMOTE_VM_ARGS), value = System.get_env(name) do
+      System.put_env(name, String.replace(value, "/releases/#{from}/", "/releases/#{to}/"))
+    end
   end
 
   # The launcher of another Mix version, or an overlay in bin/, may differ from release to release.
