@@ -63,24 +63,35 @@ defmodule Bloom.Deployment.Steps.Probation do
     if left(deadline) > 0, do: again(context, deadline), else: {:error, error}
   end
 
-  defp watching(context, deadline, {ref, monitor} = watch) do
+  defp watching(context, deadline, watch) do
+    case heard(watch, min(left(deadline), Config.get(:health_check_interval_ms))) do
+      :nothing -> with :ok <- Proof.health(), do: checked(context, deadline, watch)
+      :lost -> again(context, deadline)
+      {:error, error} -> {:error, error}
+    end
+  end
+
+  defp checked(context, deadline, watch) do
+    if left(deadline) == 0, do: over(context, watch), else: watching(context, deadline, watch)
+  end
+
+  # What was said while the last checks ran counts too.
+  defp over(context, watch) do
+    case heard(watch, 0) do
+      :nothing -> {:ok, context}
+      # What it had to say, it had said before.
+      :lost -> over(context, watch)
+      {:error, error} -> {:error, error}
+    end
+  end
+
+  defp heard({ref, monitor}, timeout) do
     receive do
-      {:bloom_safety, ^ref, {:unsafe, reasons}} ->
-        {:error,
-         Error.new(:unsafe, Enum.join(reasons, "; "),
-           suggestions: ["fix the release, or move the limit in its configuration"]
-         )}
-
-      :bloom_cancel ->
-        {:error, Error.new(:cancelled, "cancelled")}
-
-      {:DOWN, ^monitor, :process, _pid, _reason} ->
-        again(context, deadline)
+      {:bloom_safety, ^ref, {:unsafe, reasons}} -> {:error, unsafe(reasons)}
+      :bloom_cancel -> {:error, Error.new(:cancelled, "cancelled")}
+      {:DOWN, ^monitor, :process, _pid, _reason} -> :lost
     after
-      min(left(deadline), Config.get(:health_check_interval_ms)) ->
-        with :ok <- Proof.health() do
-          if left(deadline) == 0, do: {:ok, context}, else: watching(context, deadline, watch)
-        end
+      timeout -> :nothing
     end
   end
 
@@ -92,6 +103,12 @@ defmodule Bloom.Deployment.Steps.Probation do
     with {:ok, ref} <- SafetyMonitor.start(version: context.version, baseline: context.facts[:baseline]) do
       {ref, Process.monitor(SafetyMonitor)}
     end
+  end
+
+  defp unsafe(reasons) do
+    Error.new(:unsafe, Enum.join(reasons, "; "),
+      suggestions: ["fix the release, or move the limit in its configuration"]
+    )
   end
 
   defp left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)

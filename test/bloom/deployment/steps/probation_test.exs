@@ -4,7 +4,7 @@ defmodule Bloom.Deployment.Steps.ProbationTest do
 
   alias Bloom.Deployment.Context
   alias Bloom.Deployment.Steps.Probation
-  alias Bloom.{Error, Plan, Root, SafetyMonitor, Telemetry}
+  alias Bloom.{Error, HealthChecker, Plan, Root, SafetyMonitor, Telemetry}
 
   @baseline %{taken_at: 1, seconds: 300, errors_per_minute: 77, response_ms: %{}, response_failed: %{}}
 
@@ -28,5 +28,59 @@ defmodule Bloom.Deployment.Steps.ProbationTest do
     assert {:error, %Error{code: :cancelled}} = Task.await(probation)
     assert judgement.baseline == @baseline
     assert SafetyMonitor.status().state == :idle
+  end
+
+  describe "what is said while the last checks run" do
+    setup do
+      Application.put_env(:bloom, :probation_ms, 1)
+      checked_by_hand()
+    end
+
+    test "by the safety monitor counts", %{context: context} do
+      probation = during_the_last_checks(context)
+      %{watch: %{ref: ref}} = :sys.get_state(SafetyMonitor)
+      send(probation.pid, {:bloom_safety, ref, {:unsafe, ["200 errors"]}})
+      assert {:error, %Error{code: :unsafe, message: "200 errors"}} = end_checks(probation)
+    end
+
+    test "by somebody who cancels counts", %{context: context} do
+      probation = during_the_last_checks(context)
+      send(probation.pid, :bloom_cancel)
+      assert {:error, %Error{code: :cancelled}} = end_checks(probation)
+    end
+
+    test "is nothing where all is well", %{context: context} do
+      assert {:ok, ^context} = context |> during_the_last_checks() |> end_checks()
+    end
+  end
+
+  # The first checks pass; from then on the test answers.
+  defp during_the_last_checks(context) do
+    probation = Task.async(fn -> Probation.run(context) end)
+    answer_check(true)
+    assert_receive {:checking, check}, 10_000
+    Process.put(:check, check)
+    probation
+  end
+
+  defp end_checks(probation) do
+    send(Process.get(:check), {:answer, true})
+    Task.await(probation)
+  end
+
+  defp answer_check(answer) do
+    assert_receive {:checking, check}, 10_000
+    send(check, {:answer, answer})
+  end
+
+  defp checked_by_hand do
+    test = self()
+
+    :ok =
+      HealthChecker.register_check(:by_hand, fn ->
+        send(test, {:checking, self()}) && receive(do: ({:answer, answer} -> answer))
+      end)
+
+    on_exit(fn -> HealthChecker.unregister_check(:by_hand) end)
   end
 end
