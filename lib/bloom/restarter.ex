@@ -24,6 +24,34 @@ defmodule Bloom.Restarter do
   end
 
   @doc """
+  Whether it also starts the node again that ran the release in `target`, given as `releases/VSN` like the one in `running`.
+
+  heart comes and goes with a line of the release's `vm.args`.
+  """
+  @spec follows(t(), Path.t(), Path.t()) :: :ok | {:error, Error.t()}
+  def follows(%{by: :heart}, running, target) do
+    if heart_line?(running) and not heart_line?(target) do
+      {:error,
+       Error.new(:no_restarter, "its vm.args has no -heart, so nothing would start the node again after its trial",
+         suggestions: [
+           "put -heart into rel/vm.args.eex, or have something else start the node and declare restarted_by"
+         ]
+       )}
+    else
+      :ok
+    end
+  end
+
+  def follows(_restarter, _running, _target), do: :ok
+
+  defp heart_line?(release) do
+    case File.read(Path.join(release, "vm.args")) do
+      {:ok, arguments} -> arguments =~ ~r/^\s*-heart(\s|$)/m
+      {:error, :enoent} -> false
+    end
+  end
+
+  @doc """
   Ends the VM, in order, so that it is started again.
 
   Returns at once; the applications are being stopped then. A VM that has not ended after `restart_stop_timeout_ms`

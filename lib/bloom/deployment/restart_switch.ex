@@ -9,7 +9,7 @@ defmodule Bloom.Deployment.RestartSwitch do
   require Logger
 
   alias Bloom.Deployment.Context
-  alias Bloom.{Config, Error, Metadata, Restarter, TrialBoot}
+  alias Bloom.{Config, Error, Metadata, Restarter, Root, TrialBoot}
 
   @doc "Arms the trial and ends this VM; `Bloom.Deployment.Recovery` goes on in the next one."
   @spec run(Context.t()) :: {:restarting, Context.t()} | {:error, Error.t()}
@@ -57,10 +57,14 @@ defmodule Bloom.Deployment.RestartSwitch do
   defp started_by(%{facts: %{restarter: restarter}}), do: {:ok, restarter}
   defp started_by(_context), do: Restarter.detect()
 
-  defp restarter(%{plan: plan}) do
-    with {:error, error} <- Restarter.detect() do
-      why = if plan.reasons == [], do: "", else: " (#{Bloom.Plan.explain(plan)})"
-      {:error, %{error | message: "release #{plan.target} needs a restart of the VM#{why}, and #{error.message}"}}
+  defp restarter(%{plan: plan, root: root, version: version}) do
+    with {:ok, restarter} <- Restarter.detect(),
+         :ok <- Restarter.follows(restarter, Root.release_path(root, root.running), Root.release_path(root, version)) do
+      {:ok, restarter}
+    else
+      {:error, error} ->
+        why = if plan.reasons == [], do: "", else: " (#{Bloom.Plan.explain(plan)})"
+        {:error, %{error | message: "release #{plan.target} needs a restart of the VM#{why}, and #{error.message}"}}
     end
   end
 

@@ -43,6 +43,17 @@ defmodule Bloom.Deployment.RefusalsTest do
     :ok = Metadata.finish_deployment(id, :taken_back, "drought")
   end
 
+  # As a VM has it that was started with it.
+  defp with_heart do
+    put_option(:restarted_by, nil)
+    Process.register(self(), :heart)
+
+    for {name, value} <- [{"HEART_COMMAND", "true"}, {"BLOOM_BOOT", "1.0.0 1"}] do
+      System.put_env(name, value)
+      on_exit(fn -> System.delete_env(name) end)
+    end
+  end
+
   # It is of another Erlang than the one that runs.
   defp needs_restart(%{tmp_dir: tmp_dir, path: path}), do: unpack(tmp_dir, path, "1.1.0", "2", "99.0")
 
@@ -60,6 +71,17 @@ defmodule Bloom.Deployment.RefusalsTest do
         without_systemd()
         assert {:error, %Error{code: :no_restarter}} = plan(root, unquote(operation), mode: :restart)
         assert {:ok, _context} = plan(root, unquote(operation), [])
+      end
+
+      test "a restart that heart would not follow, as the release does without it", %{root: root, path: path} do
+        with_heart()
+        args = fn version, text -> FakeRoot.write(path, "releases/#{version}/vm.args", text) end
+        args.("1.0.0", "+P 1000\n-heart\n")
+        args.("1.1.0", "# -heart\n")
+        assert {:error, %Error{code: :no_restarter, message: message}} = plan(root, unquote(operation), mode: :restart)
+        assert message =~ "its vm.args has no -heart"
+        args.("1.1.0", "-heart")
+        assert {:ok, _context} = plan(root, unquote(operation), mode: :restart)
       end
 
       test "a trial that nothing would guard", %{root: root, path: path} do

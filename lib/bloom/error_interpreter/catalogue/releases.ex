@@ -79,8 +79,10 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Releases do
          "The release that boots was built without Bloom's build step, so a restart could not be taken back.",
          "Deploy by hand once, a release that was built with `Bloom.Release.prepare/1`."},
       no_restarter:
-        {"… and … nothing is known that starts the node again when it ends",
-         "A restart was wanted, and nothing would start the node again when it ends.",
+        {[
+           "… and … nothing is known that starts the node again when it ends",
+           "… and … its vm.args has no -heart, so nothing would start the node again after its trial"
+         ], "A restart was wanted, and nothing would start the node again when it ends.",
          "Set `Restart=always` in the systemd unit, run with heart, or declare `restarted_by`."}
     ]
   end
