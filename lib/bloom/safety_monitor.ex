@@ -55,6 +55,8 @@ defmodule Bloom.SafetyMonitor do
   @doc """
   Starts to judge, until `stop/0` or until the process that is notified is gone.
 
+  A second start by the same process takes the place of the first, whose answer it may not have got.
+
     * `:version` - what is on probation;
     * `:notify` - who gets `{:bloom_safety, reference, {:unsafe, reasons}}`, once, at the first bad judgement; the
       caller by default;
@@ -97,7 +99,9 @@ defmodule Bloom.SafetyMonitor do
   def handle_call({:start, opts}, _from, state) do
     case state.watch do
       %{version: version} = watch ->
-        if gone?(watch), do: watch(opts, state), else: {:reply, {:error, busy(version)}, state}
+        if gone?(watch) or watch.notify == opts[:notify],
+          do: watch(opts, state),
+          else: {:reply, {:error, busy(version)}, state}
 
       nil ->
         watch(opts, state)

@@ -40,9 +40,20 @@ defmodule Bloom.SafetyMonitorTest do
     end
 
     test "is refused while another release is watched" do
-      {:ok, _ref} = SafetyMonitor.start(version: "1.1.0")
+      {:ok, _ref} = SafetyMonitor.start(version: "1.1.0", notify: start_supervised!({Agent, fn -> nil end}))
       assert {:error, %Error{code: :already_watching} = error} = SafetyMonitor.start(version: "1.2.0")
       assert error.message =~ "1.1.0"
+    end
+
+    test "again by whoever was not told of the first time takes its place" do
+      :ok = :sys.suspend(SafetyMonitor)
+      request = {:start, [version: "1.1.0", notify: self(), baseline: @quiet]}
+      assert {:timeout, _call} = catch_exit(GenServer.call(SafetyMonitor, request, 1))
+      :ok = :sys.resume(SafetyMonitor)
+      configure(max_error_rate_per_minute: 10)
+      assert {:ok, ref} = SafetyMonitor.start(version: "1.1.0", baseline: @quiet)
+      for error <- 1..200, do: :logger.error("error #{error}")
+      assert_receive {:bloom_safety, ^ref, {:unsafe, _reasons}}, 5000
     end
 
     test "ends with the process that is notified" do

@@ -55,54 +55,65 @@ defmodule Bloom.Deployment.Steps.Probation do
 
   defp watch(context, probation_ms, monitor) do
     Status.probation(probation_ms)
-    watching(context, System.monotonic_time(:millisecond) + probation_ms, monitor)
-  end
-
-  # The monitor may be restarted by its supervisor; it goes on from the baseline that was kept.
-  defp watching(context, deadline, {:error, error}) do
-    if left(deadline) > 0, do: again(context, deadline), else: {:error, error}
+    watching(context, now() + probation_ms, monitor)
   end
 
   defp watching(context, deadline, watch) do
-    case heard(watch, min(left(deadline), Config.get(:health_check_interval_ms))) do
-      :nothing -> with :ok <- Proof.health(), do: checked(context, deadline, watch)
-      :lost -> again(context, deadline)
+    check_at = min(deadline, now() + Config.get(:health_check_interval_ms))
+
+    with {:ok, watch} <- listen(context, check_at, watch),
+         :ok <- Proof.health() do
+      if left(deadline) == 0, do: over(context, watch), else: watching(context, deadline, watch)
+    end
+  end
+
+  defp listen(context, until, {:ok, _monitor} = watch) do
+    case heard(watch, left(until)) do
+      :nothing -> {:ok, watch}
+      :lost -> listen(context, until, {:error, :lost})
       {:error, error} -> {:error, error}
     end
   end
 
-  defp checked(context, deadline, watch) do
-    if left(deadline) == 0, do: over(context, watch), else: watching(context, deadline, watch)
+  # The monitor may hang, or be restarted by its supervisor; it goes on from the baseline that was kept.
+  defp listen(context, until, nobody) do
+    with :nothing <- heard(nobody, min(left(until), @pause_ms)) do
+      watch = start_monitor(context)
+      if left(until) == 0, do: {:ok, watch}, else: listen(context, until, watch)
+    end
   end
 
   # What was said while the last checks ran counts too.
   defp over(context, watch) do
     case heard(watch, 0) do
-      :nothing -> {:ok, context}
+      :nothing -> with {:ok, _monitor} <- watch, do: {:ok, context}
       # What it had to say, it had said before.
       :lost -> over(context, watch)
       {:error, error} -> {:error, error}
     end
   end
 
-  defp heard({ref, monitor}, timeout) do
+  defp heard({:ok, {ref, monitor}}, timeout) do
     receive do
       {:bloom_safety, ^ref, {:unsafe, reasons}} -> {:error, unsafe(reasons)}
-      :bloom_cancel -> {:error, Error.new(:cancelled, "cancelled")}
+      :bloom_cancel -> {:error, cancelled()}
       {:DOWN, ^monitor, :process, _pid, _reason} -> :lost
     after
       timeout -> :nothing
     end
   end
 
-  defp again(context, deadline) do
-    receive after: (@pause_ms -> watching(context, deadline, start_monitor(context)))
+  defp heard({:error, _nobody}, timeout) do
+    receive do
+      :bloom_cancel -> {:error, cancelled()}
+    after
+      timeout -> :nothing
+    end
   end
 
   defp start_monitor(context) do
-    with {:ok, ref} <- SafetyMonitor.start(version: context.version, baseline: context.facts[:baseline]) do
-      {ref, Process.monitor(SafetyMonitor)}
-    end
+    with {:ok, ref} <- SafetyMonitor.start(version: context.version, baseline: context.facts[:baseline]),
+         do: {:ok, {ref, Process.monitor(SafetyMonitor)}}
   end
 
   defp unsafe(reasons) do
@@ -111,5 +122,8 @@ defmodule Bloom.Deployment.Steps.Probation do
     )
   end
 
-  defp left(deadline), do: max(deadline - System.monotonic_time(:millisecond), 0)
+  defp cancelled, do: Error.new(:cancelled, "cancelled")
+
+  defp left(deadline), do: max(deadline - now(), 0)
+  defp now, do: System.monotonic_time(:millisecond)
 end

@@ -54,6 +54,57 @@ defmodule Bloom.Deployment.Steps.ProbationTest do
     end
   end
 
+  describe "a probation whose monitor watches another release" do
+    setup do
+      elsewhere = start_supervised!({Agent, fn -> nil end})
+      {:ok, _ref} = SafetyMonitor.start(version: "1.2.0", notify: elsewhere)
+      checked_by_hand()
+      on_exit(fn -> Application.delete_env(:bloom, :health_check_interval_ms) end)
+      {:ok, elsewhere: elsewhere}
+    end
+
+    test "can be cancelled", %{context: context} do
+      probation = Task.async(fn -> Probation.run(context) end)
+      answer_check(true)
+      send(probation.pid, :bloom_cancel)
+      assert {:error, %Error{code: :cancelled}} = Task.await(probation)
+    end
+
+    test "has its health checks", %{context: context} do
+      Application.put_env(:bloom, :health_check_interval_ms, 1)
+      probation = Task.async(fn -> Probation.run(context) end)
+      for answer <- [true, true, false], do: answer_check(answer)
+      assert {:error, %Error{code: :not_proven}} = Task.await(probation)
+    end
+
+    test "goes on with it as soon as it is free", %{context: context, elsewhere: elsewhere} do
+      Application.put_env(:bloom, :health_check_interval_ms, 1)
+      probation = Task.async(fn -> Probation.run(context) end)
+      for _check <- 1..2, do: answer_check(true)
+      Agent.stop(elsewhere)
+      answer_until_watched()
+      send(probation.pid, :bloom_cancel)
+      assert {:error, %Error{code: :cancelled}} = end_checks(probation)
+    end
+
+    test "is none that could be passed", %{context: context} do
+      Application.put_env(:bloom, :probation_ms, 1)
+      assert {:error, %Error{code: :already_watching}} = context |> during_the_last_checks() |> end_checks()
+    end
+  end
+
+  # Leaves the last check without an answer.
+  defp answer_until_watched do
+    assert_receive {:checking, check}, 10_000
+
+    if SafetyMonitor.status().version == "1.1.0" do
+      Process.put(:check, check)
+    else
+      send(check, {:answer, true})
+      answer_until_watched()
+    end
+  end
+
   # The first checks pass; from then on the test answers.
   defp during_the_last_checks(context) do
     probation = Task.async(fn -> Probation.run(context) end)
