@@ -8,7 +8,7 @@ defmodule Bloom.Deployment.RestartSwitch do
 
   require Logger
 
-  alias Bloom.Deployment.Context
+  alias Bloom.Deployment.{Context, Status}
   alias Bloom.{Config, Error, Metadata, Restarter, Root, TrialBoot}
 
   @doc "Arms the trial and ends this VM; `Bloom.Deployment.Recovery` goes on in the next one."
@@ -16,10 +16,23 @@ defmodule Bloom.Deployment.RestartSwitch do
   def run(%Context{root: root, version: version} = context) do
     with {:ok, restarter} <- ready(context),
          {:ok, context} <- Context.keep_facts(context, %{restarter: restarter}),
-         :ok <- TrialBoot.arm(root.path, version, div(Config.get(:trial_timeout_ms) + 999, 1000)) do
+         # From here on no cancel is let in.
+         :ok <- Status.stage(:restarting),
+         :ok <- TrialBoot.arm(root.path, version, div(Config.get(:trial_timeout_ms) + 999, 1000)),
+         :ok <- not_cancelled(root) do
       Logger.notice("Bloom restarts the node for a trial of release #{version}")
       Restarter.restart(restarter)
       {:restarting, context}
+    end
+  end
+
+  # One that was let in right before is known by now: arming takes longer.
+  defp not_cancelled(root) do
+    if Status.cancelled?() do
+      :ok = TrialBoot.disarm(root.path)
+      {:error, Error.new(:cancelled, "cancelled; nothing was changed")}
+    else
+      :ok
     end
   end
 

@@ -2,7 +2,7 @@ defmodule Bloom.Deployment.RefusalsTest do
   # What a switch refuses is refused by the steps before the hooks, the backup and the migrations.
   use Bloom.Test.FakeRootCase, async: false
 
-  alias Bloom.Deployment.{Context, HotSwitch, RestartSwitch, Steps}
+  alias Bloom.Deployment.{Context, HotSwitch, RestartSwitch, Status, Steps}
   alias Bloom.{MockReleaseHandler, Plan}
   alias Bloom.Test.TinyArchive
 
@@ -127,6 +127,21 @@ defmodule Bloom.Deployment.RefusalsTest do
     File.rm!(Path.join(path, "releases/1.0.0/bloom_guard.sh"))
     assert {:error, %Error{code: :no_boot_guard}} = RestartSwitch.run(context)
     assert Bloom.TrialBoot.state(path) == :none
+  end
+
+  test "the switch heeds a cancel that was let in before the node is about to end", %{root: root, path: path} do
+    # Without a release of its own this VM could not be ended, and not within this test.
+    put_option(:restart_stop_timeout_ms, 3_600_000)
+    refute System.get_env("RELEASE_VSN")
+
+    {:ok, context} = plan(root, :switch, mode: :restart)
+    Status.begin(:switch, "1.1.0", nil)
+    on_exit(&Status.clear/0)
+    Status.cancel()
+    assert {:error, %Error{code: :cancelled}} = RestartSwitch.run(context)
+    assert Bloom.TrialBoot.state(path) == :none
+    # In which no other cancel is let in.
+    assert %{stage: :restarting} = Status.get()
   end
 
   test "a trial that nothing would follow back stays unconfirmed, for the watchdog", %{root: root, path: path} do
