@@ -44,8 +44,8 @@ defmodule Bloom.DatabaseBackup do
 
   @type repo_info :: Repos.repo_info()
 
-  @typedoc "A backup, its id, or a version, which is the newest backup of it."
-  @type which :: info() | String.t()
+  @typedoc "A backup, of which the id is enough, its id, or a version, which is the newest backup of it."
+  @type which :: info() | %{required(:id) => String.t(), optional(atom()) => term()} | String.t()
 
   @doc "Backs up the databases of the running node's repos, for a version."
   @spec create_backup(String.t()) :: {:ok, info()} | {:error, String.t()}

@@ -13,7 +13,7 @@ defmodule Bloom.MigrationTracker do
   These functions answer `{:error, message}`; those for deployments answer `{:error, %Bloom.Error{}}`.
   """
 
-  alias Bloom.{Deployment, Error, ReleaseHandler, Root}
+  alias Bloom.{Deployment, Error, Metadata, ReleaseHandler, Root}
   alias Bloom.DatabaseBackup.Repos
   alias Bloom.MigrationTracker.{Ask, Record}
 
@@ -27,6 +27,13 @@ defmodule Bloom.MigrationTracker do
           required(:name) => String.t(),
           optional(:status) => :up | :down,
           optional(:file) => Path.t() | nil
+        }
+
+  @typedoc "A backup, as far as it has to be known to be restored."
+  @type backup :: %{
+          required(:id) => String.t(),
+          required(:databases) => [%{repo: String.t()}],
+          optional(atom()) => term()
         }
 
   @type repo_info :: Repos.repo_info()
@@ -79,12 +86,13 @@ defmodule Bloom.MigrationTracker do
   @spec survey(String.t(), end_leftovers: boolean()) :: {:ok, survey()} | {:error, Error.t()}
   def survey(version, opts \\ []), do: Ask.survey(version, opts)
 
-  @doc "Runs migrations with the code of release `version`, oldest first."
-  @spec run(String.t(), [migration()]) :: {:ok, [migration()]} | {:error, Error.t()}
-  def run(_version, []), do: {:ok, []}
+  @doc "Runs migrations with the code of release `version`, oldest first. `backup` is the one that was made for that, if one was."
+  @spec run(String.t(), [migration()], backup() | nil) :: {:ok, [migration()]} | {:error, Error.t()}
+  def run(version, migrations, backup \\ nil)
+  def run(_version, [], _backup), do: {:ok, []}
 
-  def run(version, migrations) do
-    with :ok <- Record.save(version, :begun, migrations) do
+  def run(version, migrations, backup) do
+    with :ok <- Record.save(version, :begun, migrations, %{backup: in_short(backup)}) do
       result = Ask.migrate(version, :run, keys(migrations))
       # Where nobody was left to tell, what was begun may have been done.
       with {:ok, done} <- done(result), do: Record.save(version, :ran, of_keys(migrations, done))
@@ -110,9 +118,25 @@ defmodule Bloom.MigrationTracker do
     end
   end
 
+  @doc """
+  The backup that was made before the first of some migrations was run by Bloom, or `nil`, and what Bloom has run since then
+  and nothing took back: that is not in this backup either.
+  """
+  @spec backup_before([migration()]) :: {:ok, {backup() | nil, [migration()]}} | {:error, Error.t()}
+  def backup_before(migrations) do
+    with {:ok, events} <- Metadata.migration_events(), do: {:ok, Record.before(events, keys(migrations))}
+  end
+
   @doc "Writes down that a backup of before some migrations was restored."
   @spec forget(String.t(), [migration()]) :: :ok | {:error, Error.t()}
+  def forget(_version, []), do: :ok
   def forget(version, migrations), do: Record.save(version, :restored, migrations)
+
+  # The events of all times are read in every deployment.
+  defp in_short(nil), do: nil
+
+  defp in_short(%{id: id, databases: databases}),
+    do: %{id: id, databases: for(one <- databases, do: Map.take(one, [:repo]))}
 
   defp pending(version) do
     with {:ok, survey} <- survey(version) do

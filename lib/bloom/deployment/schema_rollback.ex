@@ -6,13 +6,16 @@ defmodule Bloom.Deployment.SchemaRollback do
     * `:backup_only` - the backup is restored;
     * `:skip` - they stay.
 
-  A restore throws away what was written since the backup; how much stands in the history before it begins.
+  A restore throws away what was written since the backup; how much stands in the history before it begins. What it has
+  taken back the database is asked, before the record says so.
   """
 
   require Logger
 
   alias Bloom.{Config, DatabaseBackup, Error, MigrationTracker}
   alias Bloom.Deployment.Context
+
+  @type backup :: {:ok, MigrationTracker.backup()} | {:error, Error.t()}
 
   # Between two attempts to reach a database that may be starting as well, after a power cut.
   @pause_ms 1_000
@@ -45,15 +48,15 @@ defmodule Bloom.Deployment.SchemaRollback do
     end
   end
 
-  @doc "Takes migrations back, with the code of release `version`. `backup` is one of before they were run, if there is one."
-  @spec run(Context.t(), String.t(), [MigrationTracker.migration()], DatabaseBackup.info() | nil) ::
+  @doc "Takes migrations back, with the code of release `version`. `backup` is one of before they were run, or why there is none."
+  @spec run(Context.t(), String.t(), [MigrationTracker.migration()], backup()) ::
           {:ok, Context.t()} | {:error, Error.t()}
   def run(context, _version, [], _backup), do: {:ok, context}
 
   def run(context, version, migrations, backup) do
     case Config.get(:database_migration_rollback_strategy) do
       :skip -> {:ok, Context.note(context, "#{names(migrations)} stayed applied, as the strategy :skip says")}
-      :backup_only -> restore(context, backup, migrations, "the strategy :backup_only says so")
+      :backup_only -> restore(context, version, backup, migrations, "the strategy :backup_only says so")
       :ecto_first -> roll_back(context, version, migrations, backup)
     end
   end
@@ -64,29 +67,23 @@ defmodule Bloom.Deployment.SchemaRollback do
         {:ok, Context.note(context, "#{names(rolled_back)} rolled back")}
 
       {:error, error} ->
-        with {:error, other} <- restore(context, backup, migrations, error.message) do
+        with {:error, other} <- restore(context, version, backup, migrations, error.message) do
           message = "#{names(migrations)} could not be rolled back (#{error.message}): #{other.message}"
           {:error, %{other | message: message}}
         end
     end
   end
 
-  defp restore(_context, nil, _migrations, _why) do
-    {:error,
-     Error.new(:no_backup, "there is no backup to restore",
-       suggestions: ["take the migrations back by hand; the running release lives with the newer schema until then"]
-     )}
-  end
+  defp restore(_context, _version, {:error, none}, _migrations, _why), do: {:error, none}
 
-  defp restore(context, backup, migrations, why) do
-    {discards, how_much} = discards(backup)
-    text = "backup #{backup.id} restored (#{why}), which discards #{how_much}"
-    facts = %{restored: %{backup: backup.id, discards: discards}}
-
-    with {:ok, context} <- Context.keep_facts(Context.note(context, text), facts),
+  defp restore(context, version, {:ok, backup}, migrations, why) do
+    with {:ok, {discards, how_much}} <- discards(backup),
+         text = "backup #{backup.id} restored (#{why}), which discards #{how_much}",
+         facts = %{restored: %{backup: backup.id, discards: discards}},
+         {:ok, context} <- Context.keep_facts(Context.note(context, text), facts),
          Logger.warning("Bloom: #{text}"),
          {:ok, _restored} <- DatabaseBackup.restore(backup, %{}),
-         :ok <- MigrationTracker.forget(context.version, migrations) do
+         :ok <- restored(version, backup, migrations) do
       {:ok, context}
     end
   end
@@ -94,12 +91,39 @@ defmodule Bloom.Deployment.SchemaRollback do
   # A database that cannot be read any more is one to be restored, too.
   defp discards(backup) do
     case DatabaseBackup.discards(backup) do
-      {:ok, discards} -> {discards, DatabaseBackup.describe_discards(discards)}
-      {:error, error} -> {:unknown, "nobody knows how much (#{error.message})"}
+      {:ok, discards} -> {:ok, {discards, DatabaseBackup.describe_discards(discards)}}
+      {:error, %Error{code: code} = error} when code in [:no_backup, :no_such_repo] -> {:error, error}
+      {:error, error} -> {:ok, {:unknown, "nobody knows how much (#{error.message})"}}
     end
   end
 
-  defp names(migrations), do: Enum.map_join(migrations, ", ", &"migration #{&1.version} #{&1.name} of #{&1.repo}")
+  # With the database went whatever else was run there since the backup.
+  defp restored(version, backup, migrations) do
+    repos = for database <- backup.databases, do: database.repo
+
+    with {:ok, known} <- MigrationTracker.run_by_bloom(:all),
+         touched = Enum.uniq_by(migrations ++ Enum.filter(known, &(&1.repo in repos)), &MigrationTracker.key/1),
+         {:ok, applied} <- applied(version, touched),
+         left = Enum.map(applied, &MigrationTracker.key/1),
+         :ok <- MigrationTracker.forget(version, Enum.reject(touched, &(MigrationTracker.key(&1) in left))) do
+      case Enum.filter(migrations, &(MigrationTracker.key(&1) in left)) do
+        [] -> :ok
+        stayed -> {:error, still_applied(backup, stayed)}
+      end
+    end
+  end
+
+  defp still_applied(backup, stayed) do
+    Error.new(:still_applied, "backup #{backup.id} was restored, and the database still has #{names(stayed)}",
+      suggestions: [
+        "look for an earlier one in Bloom.DatabaseBackup.list_backups/0, or take the migrations back by hand"
+      ]
+    )
+  end
+
+  @doc "Migrations in words."
+  @spec names([MigrationTracker.migration()]) :: String.t()
+  def names(migrations), do: Enum.map_join(migrations, ", ", &"migration #{&1.version} #{&1.name} of #{&1.repo}")
 
   defp now, do: System.monotonic_time(:millisecond)
 end

@@ -2,7 +2,7 @@ defmodule Bloom.MigrationTracker.Record do
   @moduledoc """
   What Bloom did with migrations, in `Bloom.Metadata`, as a list of events, each with `:event`, `:migrations` and `:at`:
 
-    * `:begun` - these will be run;
+    * `:begun` - these will be run; `:backup` is the one that was made just before, if one was;
     * `:ran` - these were run of those begun before; the others were not;
     * `:rolled_back` - these were rolled back;
     * `:restored` - a backup of before was restored.
@@ -14,10 +14,11 @@ defmodule Bloom.MigrationTracker.Record do
   @type event :: :begun | :ran | :rolled_back | :restored
 
   @doc "Saves an event of the release `version`."
-  @spec save(String.t(), event(), [MigrationTracker.migration()]) :: :ok | {:error, Error.t()}
-  def save(version, event, migrations) do
+  @spec save(String.t(), event(), [MigrationTracker.migration()], map()) :: :ok | {:error, Error.t()}
+  def save(version, event, migrations, more \\ %{}) do
     migrations = for migration <- migrations, do: Map.take(migration, [:repo, :version, :name])
-    Metadata.save_migration_info(version, %{event: event, migrations: migrations, at: DateTime.utc_now()})
+    info = %{event: event, migrations: migrations, at: DateTime.utc_now()}
+    Metadata.save_migration_info(version, Map.merge(info, more))
   end
 
   @doc "The migrations that Bloom ran and nothing took back, with the release that it ran them for, oldest first."
@@ -53,7 +54,64 @@ defmodule Bloom.MigrationTracker.Record do
     standing
   end
 
-  defp without(standing, keys), do: Enum.reject(standing, fn {_version, one} -> MigrationTracker.key(one) in keys end)
+  @doc """
+  The backup of before migrations with these keys, or `nil`, and what else was run since then and nothing took back.
 
-  defp keys(migrations), do: Enum.map(migrations, &MigrationTracker.key/1)
+  Told by the order of the events alone. What was taken back and run again counts by the last time.
+
+      iex> one = %{repo: "R", version: 1, name: "one"}
+      iex> two = %{repo: "R", version: 2, name: "two"}
+      iex> events = [{"1.1.0", %{event: :begun, migrations: [one], backup: :a}}, {"1.2.0", %{event: :begun, migrations: [two], backup: :b}}]
+      iex> Bloom.MigrationTracker.Record.before(events, [{"R", 2}])
+      {:b, []}
+      iex> Bloom.MigrationTracker.Record.before(events, [{"R", 1}, {"R", 2}])
+      {:a, []}
+      iex> Bloom.MigrationTracker.Record.before(events, [{"R", 1}])
+      {:a, [%{repo: "R", version: 2, name: "two"}]}
+      iex> Bloom.MigrationTracker.Record.before(events, [{"R", 3}])
+      {nil, []}
+
+  A backup that may have one of them is none:
+
+      iex> one = %{repo: "R", version: 1, name: "one"}
+      iex> two = %{repo: "R", version: 2, name: "two"}
+      iex> run = fn migration, backup -> {"1.1.0", %{event: :begun, migrations: [migration], backup: backup}} end
+      iex> back = {"1.1.0", %{event: :rolled_back, migrations: [two]}}
+      iex> Bloom.MigrationTracker.Record.before([run.(two, :a), run.(one, :b), back, run.(two, :c)], [{"R", 1}, {"R", 2}])
+      {nil, []}
+      iex> Bloom.MigrationTracker.Record.before([run.(two, :a), back, run.(one, :b), run.(two, :c)], [{"R", 1}, {"R", 2}])
+      {:b, []}
+  """
+  @spec before([{String.t(), map()}], [{String.t(), non_neg_integer()}]) :: {map() | nil, [map()]}
+  def before(events, keys) do
+    case first(events, keys) do
+      nil ->
+        {nil, []}
+
+      index ->
+        {earlier, [{_version, begun} | _later] = since} = Enum.split(events, index)
+        # What is not known to be taken back by then may be in that backup.
+        had? = Enum.any?(migrations(earlier), &(key(&1) in keys and key(&1) not in keys(begun.migrations)))
+        {if(not had?, do: begun[:backup]), Enum.reject(migrations(since), &(key(&1) in keys))}
+    end
+  end
+
+  defp first(events, keys) do
+    begun =
+      for {{_version, %{event: :begun, migrations: migrations}}, index} <- Enum.with_index(events),
+          key <- keys(migrations),
+          key in keys,
+          into: %{},
+          do: {key, index}
+
+    if Enum.all?(keys, &is_map_key(begun, &1)), do: begun |> Map.values() |> Enum.min()
+  end
+
+  defp migrations(events), do: for({_version, migration} <- replay(events), do: migration)
+
+  defp without(standing, keys), do: Enum.reject(standing, fn {_version, one} -> key(one) in keys end)
+
+  defp keys(migrations), do: Enum.map(migrations, &key/1)
+
+  defp key(migration), do: MigrationTracker.key(migration)
 end

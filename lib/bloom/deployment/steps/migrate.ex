@@ -8,7 +8,7 @@ defmodule Bloom.Deployment.Steps.Migrate do
   use Bloom.Deployment.Step
 
   alias Bloom.Deployment.{Context, SchemaRollback}
-  alias Bloom.MigrationTracker
+  alias Bloom.{Error, MigrationTracker}
 
   @impl true
   def name, do: :migrate
@@ -18,7 +18,8 @@ defmodule Bloom.Deployment.Steps.Migrate do
 
   @impl true
   def run(%Context{} = context) do
-    with {:ok, _ran} <- MigrationTracker.run(context.version, pending(context)), do: {:ok, context}
+    with {:ok, _ran} <- MigrationTracker.run(context.version, pending(context), context.facts[:backup]),
+         do: {:ok, context}
   end
 
   @doc "Whether one of them is applied, or nobody can tell: the undoing says why then."
@@ -28,8 +29,17 @@ defmodule Bloom.Deployment.Steps.Migrate do
   @impl true
   def undo(%Context{} = context) do
     with {:ok, applied} <- SchemaRollback.applied(context.version, pending(context)) do
-      SchemaRollback.run(context, context.version, applied, context.facts[:backup])
+      SchemaRollback.run(context, context.version, applied, backup(context.facts))
     end
+  end
+
+  defp backup(%{backup: backup}), do: {:ok, backup}
+
+  defp backup(_made_without) do
+    {:error,
+     Error.new(:no_backup, "there is no backup to restore",
+       suggestions: ["take the migrations back by hand; the running release lives with the newer schema until then"]
+     )}
   end
 
   defp pending(%{facts: %{schema: %{up: up}}}), do: up

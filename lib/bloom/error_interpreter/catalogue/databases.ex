@@ -40,7 +40,16 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Databases do
          "Set `database_backup_enabled: true`, or `require_backup_for_migrations: false`."},
       no_backup:
         {["there is no backup of …", "there is no backup to restore"],
-         "Nothing was backed up under that version, or it was removed.", "See `Bloom.DatabaseBackup.list_backups/0`."},
+         "Nothing was backed up under that version or before those migrations, or it was removed.",
+         "See `Bloom.DatabaseBackup.list_backups/0`."},
+      backup_too_old:
+        {"backup … is of before … as well, which release … needs",
+         "Restoring it would take back more migrations than those that are to go; nothing was restored.",
+         "Take those by hand, with `rollback_deployment_migrations`."},
+      still_applied:
+        {"backup … was restored, and the database still has …",
+         "The backup that was made before those migrations has them all the same.",
+         "Look for an earlier one in `Bloom.DatabaseBackup.list_backups/0`, or take the migrations back by hand."},
       no_such_repo:
         {"backup … has the database of …, and the running release has no such repo",
          "The backup belongs to another set of repos.", "Run a release with that repo, then restore."},
