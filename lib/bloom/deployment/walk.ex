@@ -66,6 +66,10 @@ defmodule Bloom.Deployment.Walk do
         {:handover, context} ->
           hand_over(step, context, done, entry)
 
+        {:incomplete, error, context} ->
+          journal(Metadata.finish_step(entry, {:error, Error.in_full(error)}, context.facts))
+          forward(rest, %{context | left: error}, [step | done])
+
         {:error, error, context} ->
           context = Context.recall(context)
           journal(Metadata.finish_step(entry, {:error, Error.in_full(error)}, context.facts))
@@ -116,6 +120,9 @@ defmodule Bloom.Deployment.Walk do
     ErrorLog.write(:error, "#{context.operation} of release #{context.version} is not complete", error)
     %{context | late: context.late || error}
   end
+
+  # What came after it did not have to wait for it.
+  defp ended(%Context{left: %Error{} = error} = context), do: leave_open(context, error)
 
   defp ended(%Context{late: late} = context) do
     outcome = Steps.outcome(context.operation)
