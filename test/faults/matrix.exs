@@ -20,11 +20,9 @@ defmodule Bloom.Faults.Command do
     before = libraries(site)
 
     recordings =
-      for scenario <- scenarios do
-        recording = Recording.make!(scenario, site)
-        say(started, "#{scenario.name}: #{Enum.count(recording.operations, & &1.number)} operations on the file system")
-        recording
-      end
+      Matrix.record(scenarios, site, fn %Recording{scenario: scenario, operations: operations} ->
+        say(started, "#{scenario.name}: #{Enum.count(operations, & &1.number)} operations on the file system")
+      end)
 
     points =
       case Keyword.get_values(opts, :at) do

@@ -2,7 +2,7 @@ defmodule Bloom.Faults.SampleTest do
   # A dozen points of the matrix at random, of every fault and scenario. The whole of it: bin/faults.
   use ExUnit.Case
 
-  alias Bloom.Test.Faults.{Interposer, Matrix, Point, Recording, Scenario, Selection, Site}
+  alias Bloom.Test.Faults.{Interposer, Matrix, Point, Scenario, Selection, Site}
 
   doctest Bloom.Test.Faults.Selection
 
@@ -16,7 +16,7 @@ defmodule Bloom.Faults.SampleTest do
     on_exit(fn -> File.rm_rf!(dir) end)
     site = Site.new!(dir, Interposer.build!(dir), Scenario.versions())
 
-    recordings = for scenario <- Scenario.all(), do: Recording.make!(scenario, site)
+    recordings = Matrix.record(Scenario.all(), site)
 
     points =
       recordings |> Enum.flat_map(&Selection.points(&1, [:kill, :power, :process, :disk])) |> Selection.sample(@points)
