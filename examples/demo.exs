@@ -14,8 +14,8 @@ defmodule Demo do
     summary = on_a_node(good["1.0.0"], Path.join(root, "good"), [], &GoodDay.run(&1, good))
     Show.table(GoodDay.rows(summary))
 
-    opts = [env: BadDays.env(), restart: true]
-    days = on_a_node(good["1.0.0"], Path.join(root, "bad"), opts, &BadDays.run(&1, bad))
+    restarted = [env: BadDays.env(), restart: true]
+    days = on_a_node(good["1.0.0"], Path.join(root, "bad"), restarted, &BadDays.run(&1, bad))
     BadDays.show(days)
     not_survived = BadDays.failures(days)
 
