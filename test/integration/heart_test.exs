@@ -1,12 +1,18 @@
 defmodule Bloom.Integration.HeartTest do
   # heart starts the node again with the environment of the VM that ended, and so with the release it was started as.
-  use Bloom.Test.ReleaseCase
+  use ExUnit.Case, async: false
 
-  alias Bloom.Test.Heart
+  import Bloom.Test.ReleaseCase
+
+  alias Bloom.Test.{Garden, Heart, Node}
+
+  @moduletag :integration
+  @moduletag timeout: 180_000
 
   setup context do
-    %{node: plain, root: root} = context
-    Node.stop(plain)
+    root = Path.join(System.tmp_dir!(), "bloom-heart-#{System.pid()}-#{System.unique_integer([:positive])}")
+    on_exit(fn -> File.rm_rf!(root) end)
+    Node.deploy(Garden.archive("1.0.0"), root)
     on_exit(fn -> Heart.stop(root) end)
 
     {:ok, node} =
