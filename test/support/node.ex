@@ -67,6 +67,7 @@ defmodule Bloom.Test.Node do
   # The rest is as for every release.
   defdelegate upload(node, archive), to: Node
   defdelegate rpc(node, module, function, arguments), to: Node
+  defdelegate rpc(node, module, function, arguments, timeout), to: Node
   defdelegate eval(node, code), to: Node
   defdelegate os_pid(node), to: Node
   defdelegate log(node), to: Node

@@ -3,7 +3,8 @@ defmodule Bloom.Test.Faults.Matrix do
 
   alias Bloom.Test.Faults.{Point, Recording, Scenario, Selection, Site}
 
-  @type outcome :: {Point.t(), lost :: [String.t()]}
+  @typedoc "Why a point was lost, if it was; `:missed` where its fault struck nothing, which proves nothing."
+  @type outcome :: {Point.t(), lost :: [String.t()] | :missed}
 
   @doc "Records scenarios; `told` is called with each recording, in their order."
   @spec record([Scenario.t()], Site.t(), (Recording.t() -> term())) :: [Recording.t()]
@@ -88,9 +89,14 @@ defmodule Bloom.Test.Faults.Matrix do
     "#{length(outcomes)} points, #{Enum.count(outcomes, fn {_point, lost} -> lost != [] end)} lost"
   end
 
-  @doc "The points of recordings, thinned out to a number."
-  @spec points([Recording.t()], [Selection.kind()], pos_integer()) :: [Point.t()]
-  def points(recordings, kinds, count) do
-    recordings |> Enum.flat_map(&Selection.points(&1, kinds)) |> Selection.thin(count)
+  @doc "The outcomes of the points that struck something, and the points that did not."
+  @spec struck([outcome()]) :: {[outcome()], [Point.t()]}
+  def struck(outcomes) do
+    {missed, struck} = Enum.split_with(outcomes, &match?({_point, :missed}, &1))
+    {struck, for({point, :missed} <- missed, do: point)}
   end
+
+  @doc "Every point of recordings."
+  @spec points([Recording.t()], [Selection.kind()]) :: [Point.t()]
+  def points(recordings, kinds), do: Enum.flat_map(recordings, &Selection.points(&1, kinds))
 end
