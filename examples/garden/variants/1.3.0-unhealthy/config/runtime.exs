@@ -18,5 +18,7 @@ config :bloom,
   health_checks: [garden: {Garden.Health, :check, []}],
   hooks: hooks,
   probation_ms: String.to_integer(System.get_env("GARDEN_PROBATION_MS", "300")),
+  # As one that has forgotten it: what started its trial ends it.
+  restarted_by: nil,
   response_probes: [look: "http://127.0.0.1:#{port}/health"],
   max_response_time_ms: 1000
