@@ -12,7 +12,7 @@ defmodule Garden.MixProject do
       deps: deps(),
       releases: [
         garden: [
-          steps: [&name_erts/1, :assemble, &copy_appups/1, &Bloom.Release.prepare/1, :tar],
+          steps: [&name_erts/1, &name_elixir/1, :assemble, &copy_appups/1, &Bloom.Release.prepare/1, :tar],
           include_executables_for: [:unix]
         ]
       ]
@@ -28,6 +28,17 @@ defmodule Garden.MixProject do
     case File.read("ERTS") do
       {:ok, version} -> %{release | erts_version: version |> String.trim() |> to_charlist()}
       {:error, :enoent} -> release
+    end
+  end
+
+  defp name_elixir(release) do
+    case File.read("ELIXIR") do
+      {:ok, version} ->
+        [{another, _code}] = Code.require_file("another_elixir.exs", __DIR__)
+        another.put(release, String.trim(version), Path.expand("another", __DIR__))
+
+      {:error, :enoent} ->
+        release
     end
   end
 
