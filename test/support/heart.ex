@@ -29,13 +29,17 @@ defmodule Bloom.Test.Heart do
 
   @doc "Kills the VM."
   @spec kill(Node.t()) :: :ok
-  def kill(node), do: node.root |> vms() |> Enum.each(&kill_pid/1)
+  def kill(node), do: node.root |> vms() |> Enum.each(&signal(&1, "KILL"))
+
+  @doc "Stops the VM where it stands: it is there, and does nothing any more."
+  @spec freeze(Node.t()) :: :ok
+  def freeze(node), do: node.root |> vms() |> Enum.each(&signal(&1, "STOP"))
 
   @doc "Ends heart, and then the VM of a root."
   @spec stop(Path.t()) :: :ok
   def stop(root) do
-    root |> processes("heart") |> Enum.each(&kill_pid/1)
-    root |> vms() |> Enum.each(&kill_pid/1)
+    root |> processes("heart") |> Enum.each(&signal(&1, "KILL"))
+    root |> vms() |> Enum.each(&signal(&1, "KILL"))
   end
 
   defp await(node, before, deadline) do
@@ -65,5 +69,5 @@ defmodule Bloom.Test.Heart do
         do: Path.basename(dir)
   end
 
-  defp kill_pid(pid), do: System.cmd("kill", ["-KILL", pid], stderr_to_stdout: true)
+  defp signal(pid, name), do: System.cmd("kill", ["-#{name}", pid], stderr_to_stdout: true)
 end

@@ -47,7 +47,12 @@ defmodule Bloom.Test.ReleaseCase do
   defdelegate running(node), to: UpgradeCase
 
   @doc "Waits until no deployment is in progress."
-  defdelegate await_idle(node), to: Node
+  def await_idle(node) do
+    case Node.rpc(node, Bloom, :status, []) do
+      :idle -> :ok
+      _busy -> receive(after: (20 -> await_idle(node)))
+    end
+  end
 
   @doc "Every environment of every loaded application, in an order that can be compared."
   def environment(node) do

@@ -15,18 +15,16 @@ defmodule Bloom.Deployment.Recovery do
 
   @doc """
   Settles the files of an interrupted switch, once in the life of the VM: after a hot switch the boot script no longer
-  tells what runs. What a process that was killed left half-written is swept each time.
+  tells what runs.
   """
   @spec settle_files() :: :ok | {:error, Error.t()}
   def settle_files do
-    root = Root.path()
-
     if :persistent_term.get({__MODULE__, :settled}, false) do
-      sweep_files(root, &upload?/1)
+      :ok
     else
+      root = Root.path()
       SysConfig.restore_all(root)
-      Native.ok!(Native.archive_sweep(root))
-      sweep_files(root, fn _name -> false end)
+      sweep(root)
       ReleasesFile.reconcile(root)
       :persistent_term.put({__MODULE__, :settled}, true)
     end
@@ -41,12 +39,10 @@ defmodule Bloom.Deployment.Recovery do
        )}
   end
 
-  defp sweep_files(root, spared?) do
-    DurableFile.sweep(for(dir <- ["bin", "releases"], do: Path.join(root, dir)) ++ Root.release_dirs(root), spared?)
+  defp sweep(root) do
+    Native.ok!(Native.archive_sweep(root))
+    DurableFile.sweep(for(dir <- ["bin", "releases"], do: Path.join(root, dir)) ++ Root.release_dirs(root))
   end
-
-  # An archive may be on its way while the node runs.
-  defp upload?(name), do: name =~ ".tar.gz."
 
   @doc "The unfinished deployment, ready to be settled, with its steps in the journal."
   @spec unfinished() :: {:ok, nil | {Context.t(), [map()]}} | {:error, Error.t()}
@@ -80,8 +76,7 @@ defmodule Bloom.Deployment.Recovery do
   @spec settle({Context.t(), [map()]}) :: Walk.result()
   def settle({context, journal} = unfinished) do
     # A process that was killed cleans nothing up.
-    Native.ok!(Native.archive_sweep(context.root.path))
-    sweep_files(context.root.path, &upload?/1)
+    sweep(context.root.path)
     context = Report.begin(context, resumed: true)
     started = started(context, journal, :run)
     decisive = Steps.decisive(context.operation)
