@@ -11,7 +11,7 @@ defmodule Bloom.Deployment do
 
   require Logger
 
-  alias Bloom.Deployment.{Driver, Recovery, Report, Status}
+  alias Bloom.Deployment.{Context, Driver, Recovery, Report, Status}
   alias Bloom.{Audit, Error, ErrorLog, Native, Root}
 
   # Stages that come to their end in any case.
@@ -74,7 +74,8 @@ defmodule Bloom.Deployment do
   @doc """
   Stops the deployment in progress and waits until what it did is undone.
 
-  Possible until the release is committed. A switch that is under way ends first and is then taken back.
+  Possible until the release is committed. A switch that is under way ends first and is then taken back; where it replaces
+  Bloom itself, that is not waited for.
   """
   @spec cancel() :: :ok | {:error, Error.t()}
   def cancel, do: ask(:cancel, "the deployment")
@@ -179,8 +180,7 @@ defmodule Bloom.Deployment do
 
   def handle_info({:DOWN, ref, :process, _driver, reason}, %{ref: ref} = state) do
     case reason do
-      # Who waits does so in Bloom's old code, and would be in the way of a switch back.
-      {:done, :handover} -> {:noreply, recover(answer_caller(%{state | ref: nil}, {:ok, :handed_over}))}
+      {:done, :handover} -> {:noreply, recover(handed_over(state))}
       {:done, result} -> {:noreply, ended(%{state | attempts: 0}, result)}
       # The driver of a server before this one was not known to have ended.
       :noproc -> {:noreply, recover(%{state | ref: nil})}
@@ -196,6 +196,12 @@ defmodule Bloom.Deployment do
     Logger.error("Bloom: the process that walked a deployment ended (#{Exception.format_exit(reason)})")
     Report.lost(reason)
     %{state | ref: nil, attempts: state.attempts + 1}
+  end
+
+  # Who waits does so in Bloom's old code, and would be in the way of a switch back.
+  defp handed_over(state) do
+    for canceller <- state.cancellers, do: GenServer.reply(canceller, {:error, taken_back_later()})
+    answer_caller(%{state | ref: nil, cancellers: []}, {:ok, :handed_over})
   end
 
   defp ended(state, result) do
@@ -222,11 +228,9 @@ defmodule Bloom.Deployment do
 
   defp recover(state) do
     case Recovery.unfinished() do
-      {:ok, {context, _journal} = unfinished} ->
-        asked_for = Status.remembered(:deployment)
-        Status.begin(context.operation, context.version, nil)
-        Status.remember(:deployment, asked_for)
-        Status.stage(:recover)
+      {:ok, {context, journal}} ->
+        Status.take_over(context.operation, context.version)
+        unfinished = {heed_cancel(context), journal}
         drive(%{state | recovering: not Recovery.goes_on?(unfinished)}, fn -> Recovery.settle(unfinished) end)
 
       {:error, error} ->
@@ -236,6 +240,10 @@ defmodule Bloom.Deployment do
         ended(%{state | attempts: 0}, Recovery.came_of(Status.remembered(:deployment)))
     end
   end
+
+  # Nobody but this server may have come to know of it.
+  defp heed_cancel(context),
+    do: if(Status.cancelled?(), do: Context.put_facts(context, %{cancelled: true}), else: context)
 
   defp drive(state, fun), do: %{state | ref: Driver.start(fun)}
 
@@ -254,6 +262,12 @@ defmodule Bloom.Deployment do
   defp not_cancellable(%{stage: stage} = status) do
     message = "#{what(status)} cannot be cancelled any more (#{stage})"
     Error.new(:not_cancellable, message, suggestions: ["let it end, then roll back"])
+  end
+
+  defp taken_back_later do
+    Error.new(:settling, "#{what(Status.get())} has replaced Bloom itself, whose new code takes it back",
+      suggestions: ["see Bloom.status() and Bloom.Metadata.get_deployment_history() for what comes of it"]
+    )
   end
 
   @doc "Bloom is not running."

@@ -25,6 +25,26 @@ defmodule Bloom.Integration.HotTest do
   receive(do: (:listening -> :ok))
   """
 
+  # Keeps what came of cancelling.
+  @cancelling_handler """
+  defmodule CancellingHandler do
+    defdelegate which_releases(), to: :release_handler
+    defdelegate check_install_release(vsn), to: :release_handler
+
+    def install_release(~c"1.0.0"), do: :release_handler.install_release(~c"1.0.0")
+
+    def install_release(vsn) do
+      spawn(fn -> :persistent_term.put(__MODULE__, Bloom.cancel()) end)
+      await_cancelled()
+      :release_handler.install_release(vsn)
+    end
+
+    defp await_cancelled do
+      if not Bloom.Deployment.Status.cancelled?(), do: receive(after: (1 -> await_cancelled()))
+    end
+  end
+  """
+
   test "up, up, down, down and up again: no request fails, no state is lost, the VM stays", %{node: node} do
     for version <- ["1.1.0", "1.2.0"], do: assert(:ok = install(node, version))
     pid = Node.os_pid(node)
@@ -144,14 +164,25 @@ defmodule Bloom.Integration.HotTest do
     assert Node.get(node, "/beds") == Integer.to_string(load.watered)
     assert Node.os_pid(node) == pid
 
+    # Cancelled while the release handler is at it.
+    Node.eval(node, @cancelling_handler)
+    Node.rpc(node, Application, :put_env, [:bloom, :release_handler, CancellingHandler])
+    assert {{:ok, :handed_over}, :ok, "1.0.0"} = upgrade.()
+    {:ok, [deployment | _]} = Node.rpc(node, Bloom.Metadata, :get_deployment_history, [])
+    assert %{outcome: :cancelled, reason: "cancelled: release 1.7.1-bloomappup was taken back, 1.0.0 runs"} = deployment
+    assert {:error, %{code: :settling}} = Node.rpc(node, :persistent_term, :get, [CancellingHandler])
+
     # Who subscribed is told on, by either Bloom.
-    assert [:handed_over, :committed, :handed_over, :committed, :handed_over, :taken_back] == told(node)
+    outcomes = [:committed, :committed, :taken_back, :cancelled]
+    assert Enum.flat_map(outcomes, &[:handed_over, &1]) == told(node)
 
     assert File.read!(Path.join(root, "hooks")) == """
            before 1.7.1-bloomappup on 1.0.0
            after 1.7.1-bloomappup on 1.7.1-bloomappup
            before 1.0.0 on 1.7.1-bloomappup
            after 1.0.0 on 1.0.0
+           before 1.7.1-bloomappup on 1.0.0
+           failure 1.7.1-bloomappup on 1.0.0
            before 1.7.1-bloomappup on 1.0.0
            failure 1.7.1-bloomappup on 1.0.0
            """

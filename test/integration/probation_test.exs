@@ -147,6 +147,20 @@ defmodule Bloom.Integration.ProbationTest do
     assert reason =~ ~r/was taken back, 1\.0\.0 runs: \d+ errors in the \d+ s since the switch, limit 10 a minute/
   end
 
+  # While it waits for a health check, it does not look what else there is.
+  @cancelled_and_killed """
+  caller = self()
+  check = fn -> send(caller, :checking) && receive(do: (:never -> :ok)) end
+  :ok = Bloom.HealthChecker.register_check(:hangs, check)
+  receive(do: (:checking -> :ok))
+  spawn(fn -> send(caller, {:cancel, Bloom.cancel()}) end)
+  await = fn await -> if not Bloom.Deployment.Status.cancelled?(), do: receive(after: (1 -> await.(await))) end
+  await.(await)
+  Process.exit(Process.whereis(Bloom.Deployment.Driver), :kill)
+  :ok = Bloom.HealthChecker.unregister_check(:hangs)
+  receive(do: ({:cancel, answer} -> answer))
+  """
+
   test "the process that walks is killed: another one takes the release back", %{node: node} do
     watered = for _ <- 1..3, do: Node.get(node, "/water?bed=north")
     :ok = switch(node, "1.1.0", [])
@@ -156,6 +170,13 @@ defmodule Bloom.Integration.ProbationTest do
     assert Node.get(node, "/season") == "spring"
     assert Node.get(node, "/beds") == List.last(watered)
     assert %{outcome: :taken_back} = last_deployment(node)
+
+    # Cancelled, and killed before it could hear of it.
+    Node.rpc(node, Application, :put_env, [:bloom, :health_check_interval_ms, 50])
+    assert :ok = switch(node, "1.1.0", [])
+    assert :ok = Node.eval(node, @cancelled_and_killed)
+    assert Node.get(node, "/version") == "1.0.0"
+    assert %{outcome: :cancelled} = last_deployment(node)
     assert :ok = switch(node, "1.1.0", [])
   end
 

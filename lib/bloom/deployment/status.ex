@@ -30,6 +30,14 @@ defmodule Bloom.Deployment.Status do
     change(%{started: now(), probation_until: nil})
   end
 
+  @doc "Starts the account of a walk that takes over, which is still who asked's, and still cancelled where it was."
+  @spec take_over(Bloom.Deployment.operation(), String.t()) :: :ok
+  def take_over(operation, version) do
+    kept = %{deployment: fetch(:deployment), cancelled: cancelled?()}
+    begin(operation, version, nil)
+    change(Map.put(kept, :stage, :recover))
+  end
+
   @doc "Forgets it."
   @spec clear() :: :ok
   def clear do

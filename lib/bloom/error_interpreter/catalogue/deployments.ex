@@ -23,8 +23,11 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Deployments do
            "… of release … failed: …"
          ], "A process of Bloom or the VM ended in the middle. What was left is put in order by itself.", @log},
       settling:
-        {"release …, which was left unfinished, is taken back first, by a restart",
-         "An earlier deployment is put in order before the next one.", "Try again when the node is back."},
+        {[
+           "release …, which was left unfinished, is taken back first, by a restart",
+           "… has replaced Bloom itself, whose new code takes it back"
+         ], "An earlier deployment is put in order before the next one, or one that was cancelled by another process.",
+         "Try again when the node is back, or idle (`Bloom.status()`)."},
       not_settled:
         {[
            "what the deployment left could not be settled: restart the node",
