@@ -7,7 +7,7 @@ defmodule Bloom.Deployment.Driver do
   """
 
   alias Bloom.Deployment.{Context, Recovery, Status, Walk}
-  alias Bloom.{Config, Deployment, Error, ReleaseHandler, Root}
+  alias Bloom.{Config, Deployment, Error, Metadata, ReleaseHandler, Root}
 
   @doc "Starts it under this module's name and returns the monitor of the caller."
   @spec start((() -> term())) :: reference()
@@ -49,19 +49,24 @@ defmodule Bloom.Deployment.Driver do
   @spec alone(atom(), (Root.t() -> answer)) :: answer | {:error, Error.t()} | {:ok, :restarting} when answer: term()
   def alone(stage, fun) do
     with {:ok, unfinished} <- Recovery.unfinished(),
-         :ok <- settle(unfinished),
+         :ok <- settle(unfinished, stage),
          {:ok, root} <- Root.fetch() do
       Status.stage(stage)
       fun.(root)
     end
   end
 
-  @doc "Settles what was left before something else begins; an error says why that must not begin yet."
-  @spec settle(nil | {Context.t(), [map()]}) :: :ok | {:error, Error.t()} | {:ok, :restarting}
-  def settle(nil), do: :ok
+  @doc """
+  Settles what was left before something else begins; an error says why that must not begin yet.
+
+  A cleanup may where all that is missing is the end in the journal: room may be what it takes to write it.
+  """
+  @spec settle(nil | {Context.t(), [map()]}, atom()) :: :ok | {:error, Error.t()} | {:ok, :restarting}
+  def settle(unfinished, before \\ :deployment)
+  def settle(nil, _before), do: :ok
 
   # Nobody waits for that one: what it answers on its way is not for whoever asked for this deployment.
-  def settle({context, journal}) do
+  def settle({context, journal}, before) do
     case Recovery.settle({%{context | opts: Keyword.put(context.opts, :wait, :commit)}, journal}) do
       {:error, %Error{code: code} = error} when code in [:take_back_failed, :not_settled] ->
         {:error, error}
@@ -72,8 +77,30 @@ defmodule Bloom.Deployment.Driver do
 
       # Taken back, most likely: that is what was wanted, and it stands in the history.
       _settled ->
-        :ok
+        settled(context, before)
     end
+  end
+
+  # What is open when the next one begins would be settled after it, and might undo it.
+  defp settled(%{id: id, root: root} = context, before) do
+    case Metadata.unfinished_deployment() do
+      {:ok, nil} -> :ok
+      {:ok, %{id: ^id}} when before == :cleanup -> :ok
+      {:ok, %{id: ^id}} -> {:error, end_not_written(context)}
+      {:ok, earlier} -> settle({Context.from_journal(earlier, root), earlier.steps}, before)
+      {:error, error} -> {:error, error}
+    end
+  end
+
+  defp end_not_written(%{operation: operation, version: version}) do
+    Error.new(
+      :end_not_written,
+      "#{operation} of release #{version} is settled, and its end cannot be written to the journal",
+      suggestions: [
+        "make room and the journal writable, see Bloom.Metadata.status(), then try again",
+        "until then a cleanup is all that is let in"
+      ]
+    )
   end
 
   defp settling(context) do

@@ -188,6 +188,38 @@ defmodule Bloom.Deployment.RecoveryTest do
     refute Recovery.goes_on?({Context.put_facts(context, %{cancelled: true}), deployment(id).steps})
   end
 
+  describe "an end that cannot be written down" do
+    setup do
+      runs("1.0.0")
+
+      {:ok, _rows} =
+        Store.query(
+          "CREATE TRIGGER full BEFORE UPDATE OF outcome ON deployments BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+
+      :ok
+    end
+
+    test "lets nothing but a cleanup begin until it is", %{id: id, root: root} do
+      ran(id, :plan)
+      assert {{:error, %Error{code: :end_not_written} = error}, _log} = settle(root, &Driver.settle/1)
+      assert error.message =~ "switch of release 1.1.0 is settled, and its end cannot be written to the journal"
+      assert %{outcome: nil} = deployment(id)
+      assert {:ok, _log} = settle(root, &Driver.settle(&1, :cleanup))
+
+      {:ok, _rows} = Store.query("DROP TRIGGER full")
+      assert {:ok, _log} = settle(root, &Driver.settle/1)
+      assert %{outcome: :failed} = deployment(id)
+    end
+
+    test "of a deployment that came before another one is settled, too", %{id: id, root: root} do
+      {:ok, _rows} = Store.query("DROP TRIGGER full")
+      {:ok, later} = Metadata.start_deployment(%{operation: :switch, version: "1.2.0", from_version: "1.0.0"})
+      assert {:ok, _log} = settle(root, &Driver.settle/1)
+      for id <- [id, later], do: assert(%{outcome: :failed} = deployment(id))
+    end
+  end
+
   describe "a commit that has begun" do
     setup %{id: id, path: path} do
       runs("1.1.0")

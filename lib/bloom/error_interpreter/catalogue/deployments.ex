@@ -28,6 +28,10 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Deployments do
            "… has replaced Bloom itself, whose new code takes it back"
          ], "An earlier deployment is put in order before the next one, or one that was cancelled by another process.",
          "Try again when the node is back, or idle (`Bloom.status()`)."},
+      end_not_written:
+        {"… of release … is settled, and its end cannot be written to the journal",
+         "The next deployment waits for it: whatever is open in the journal is settled when the node starts.",
+         "Make room (a cleanup is let in) and the journal writable, then try again."},
       not_settled:
         {[
            "what the deployment left could not be settled: restart the node",
