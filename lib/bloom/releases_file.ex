@@ -216,19 +216,45 @@ defmodule Bloom.ReleasesFile do
 
   defp path(root), do: Path.join(root, "releases/RELEASES")
 
-  # It reads RELEASES in its init only. sasl_sup allows no restarts, so it is stopped in order, not killed.
+  @doc "Starts the release handler where it is missing: what had stopped it may have been killed before it started it again."
+  @spec ensure_release_handler() :: :ok
+  def ensure_release_handler, do: started(if Process.whereis(:release_handler), do: :ok, else: start_release_handler())
+
+  # In a process of its own: who asks for it may be killed in between.
   defp restart_release_handler do
+    {pid, monitor} = spawn_monitor(fn -> exit({:restarted, do_restart_release_handler()}) end)
+
+    receive do
+      {:DOWN, ^monitor, :process, ^pid, {:restarted, result}} -> started(result)
+      {:DOWN, ^monitor, :process, ^pid, reason} -> started({:error, reason})
+    end
+  end
+
+  # It reads RELEASES in its init only. sasl_sup allows no restarts, so it is stopped in order, not killed.
+  defp do_restart_release_handler do
+    # With that of an application it would end when that is stopped.
+    Process.group_leader(self(), Process.whereis(:init))
     :ok = :supervisor.terminate_child(:sasl_sup, :release_handler)
 
     with {:error, reason} <- start_release_handler() do
       # It rewrites a tmp_current in its init. On a full disk that fails and leaves an empty file, with which it starts:
       # a node without it could not even say what runs. RELEASES is written again by whoever settles this.
       start_release_handler()
-      raise "the release handler could not start with #{path(Root.path())}: #{Words.of(reason)}"
+      {:error, reason}
     end
   end
 
   defp start_release_handler do
-    with {:ok, _pid} <- :supervisor.restart_child(:sasl_sup, :release_handler), do: :ok
+    case :supervisor.restart_child(:sasl_sup, :release_handler) do
+      {:ok, _pid} -> :ok
+      # Who found it missing was faster.
+      {:error, :running} -> :ok
+      {:error, reason} -> {:error, reason}
+    end
   end
+
+  defp started(:ok), do: :ok
+
+  defp started({:error, reason}),
+    do: raise("the release handler could not start with #{path(Root.path())}: #{Words.of(reason)}")
 end

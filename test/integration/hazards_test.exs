@@ -20,6 +20,8 @@ defmodule Bloom.Integration.HazardsTest do
     assert [{:release, ~c"garden", ~c"1.0.0", _erts, libs, :permanent}] = releases
     assert {:kernel, _vsn, ~c"lib/kernel-" ++ _} = List.keyfind(libs, :kernel, 0)
 
+    # As if what restarts it had been killed half-way.
+    :ok = Node.rpc(node, :supervisor, :terminate_child, [:sasl_sup, :release_handler])
     :ok = install(node, "1.1.0")
     :ok = switch(node, "1.1.0")
     :ok = Node.stop(node)

@@ -15,10 +15,12 @@ defmodule Bloom.Deployment.Recovery do
 
   @doc """
   Settles the files of an interrupted switch, once in the life of the VM: after a hot switch the boot script no longer
-  tells what runs.
+  tells what runs. Whenever it is asked, there is a release handler then.
   """
   @spec settle_files() :: :ok | {:error, Error.t()}
   def settle_files do
+    ReleasesFile.ensure_release_handler()
+
     if :persistent_term.get({__MODULE__, :settled}, false) do
       :ok
     else
