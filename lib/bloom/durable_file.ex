@@ -38,10 +38,10 @@ defmodule Bloom.DurableFile do
     end
   end
 
-  @doc "Removes what a `write!/3` that was killed left in these directories."
-  @spec sweep([Path.t()]) :: :ok
-  def sweep(dirs) do
-    for dir <- dirs, name <- ls(dir), name =~ ~r/\.\d+\.tmp$/, do: rm!(Path.join(dir, name))
+  @doc "Removes what a `write!/3` that was killed left in these directories, but no file whose name is to be spared."
+  @spec sweep([Path.t()], (String.t() -> boolean())) :: :ok
+  def sweep(dirs, spared? \\ fn _name -> false end) do
+    for dir <- dirs, name <- ls(dir), name =~ ~r/\.\d+\.tmp$/, not spared?.(name), do: rm!(Path.join(dir, name))
     :ok
   end
 

@@ -61,4 +61,20 @@ defmodule Bloom.ReleaseHandler do
       release -> {:ok, release}
     end
   end
+
+  @doc """
+  Whether the VM is ending. Where the handler fails after OTP's point of no return it restarts the VM, and answers first.
+  """
+  @spec vm_ending?() :: boolean()
+  def vm_ending? do
+    await_handler()
+    match?({:stopping, _progress}, :init.get_status())
+  end
+
+  # What it answers now comes after what it had begun.
+  defp await_handler do
+    impl().which_releases()
+  catch
+    :exit, _stopped -> :gone
+  end
 end

@@ -60,8 +60,9 @@ defmodule Bloom.Restarter do
   @spec restart(t()) :: :ok
   def restart(%{by: by, status: status}) do
     timeout = Config.get(:restart_stop_timeout_ms)
-    halt_later(timeout, status)
+    # May fail, and nothing may end the VM then.
     kill_later(div(timeout, 1000) + 2)
+    halt_later(timeout, status)
     if by == :heart, do: :init.reboot(), else: :init.stop(status)
   end
 

@@ -13,10 +13,18 @@ defmodule Bloom.RollbackTarget do
   """
   @spec fetch(String.t(), releases()) :: {:ok, String.t()} | {:error, Error.t()}
   def fetch(running, releases) do
-    with false <- Config.get(:skip_file_checks), {:ok, version} <- Metadata.get_rollback_target() do
+    with false <- Config.get(:skip_file_checks), {:ok, version} <- from_history(running) do
       installed(version, releases)
     else
       _no_history -> registered_before(running, releases)
+    end
+  end
+
+  # A switch that took effect and was left open is completed before a rollback begins.
+  defp from_history(running) do
+    case Metadata.unfinished_deployment() do
+      {:ok, %{operation: :switch, version: ^running, from_version: from}} when from != nil -> {:ok, from}
+      _none_or_not_this -> Metadata.get_rollback_target()
     end
   end
 

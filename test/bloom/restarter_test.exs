@@ -29,6 +29,21 @@ defmodule Bloom.RestarterTest do
     assert {:ok, %{by: :declared, what: "docker restart policy", status: 0}} = Restarter.detect()
   end
 
+  test "a restart that cannot be begun leaves nothing behind that ends the VM" do
+    Application.put_env(:bloom, :restart_stop_timeout_ms, 3_600_000)
+    on_exit(fn -> Application.delete_env(:bloom, :restart_stop_timeout_ms) end)
+    # What would kill it from outside is of a release, and none runs.
+    set_env("RELEASE_VSN", nil)
+    declared = %{by: :declared, what: "", status: 0}
+    pid = spawn(fn -> receive(do: (test -> send(test, catch_error(Restarter.restart(declared))))) end)
+    :erlang.trace(pid, true, [:procs])
+    send(pid, self())
+    assert_receive %System.EnvError{env: "RELEASE_VSN"}
+    told = :erlang.trace_delivered(pid)
+    assert_receive {:trace_delivered, ^pid, ^told}
+    refute_received {:trace, ^pid, :spawn, _process, _function}
+  end
+
   describe "heart" do
     # In a VM of its own, as heart would kill this one.
     defp detect(env) do

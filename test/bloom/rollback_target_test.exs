@@ -32,6 +32,15 @@ defmodule Bloom.RollbackTargetTest do
     assert RollbackTarget.fetch("1.2.0", @releases) == {:ok, "1.0.0"}
   end
 
+  test "is where a switch that took effect came from, though it is not completed" do
+    switched_from("1.0.0")
+    {:ok, _open} = Metadata.start_deployment(%{operation: :switch, version: "1.3.0", from_version: "1.2.0"})
+    releases = [%{version: "1.3.0", status: :permanent} | @releases]
+    assert RollbackTarget.fetch("1.3.0", releases) == {:ok, "1.2.0"}
+    # It did not: settling it changes nothing of this.
+    assert RollbackTarget.fetch("1.2.0", releases) == {:ok, "1.0.0"}
+  end
+
   test "without a history is what ran and was registered before" do
     assert RollbackTarget.fetch("1.2.0", @releases) == {:ok, "1.1.0"}
     assert {:error, %Error{code: :no_rollback_target}} = RollbackTarget.fetch("1.0.0", @releases)

@@ -1,57 +1,60 @@
 # Run by bin/faults: the matrix of faults, or a part of it.
 
 defmodule Bloom.Faults.Command do
-  alias Bloom.Test.Faults.{Interposer, Matrix, Point, Recording, Scenario, Site, SmallDisk}
+  alias Bloom.Test.Faults.{Interposer, Matrix, Point, Recording, Scenarios, Selection, Site, SmallDisk}
   alias Bloom.Test.Node
 
   @kinds %{"kill" => :kill, "power" => :power, "process" => :process, "disk" => :disk}
-  @points 400
+  @points "400"
 
   def main(args, dir) do
-    {opts, names} = OptionParser.parse!(args, strict: [points: :integer, only: :keep, at: :keep])
+    {opts, names} = OptionParser.parse!(args, strict: [points: :string, only: :keep, at: :keep])
     scenarios = scenarios(names, Keyword.get_values(opts, :at))
     kinds = kinds(Keyword.get_values(opts, :only))
     started = now()
     # What a node logs about a call from here it would log here.
     Logger.configure(level: :emergency)
 
-    say(started, "build garden #{Enum.join(Scenario.versions(), ", ")}")
-    site = Site.new!(dir, Interposer.build!(dir), Scenario.versions())
+    say(started, "build garden #{Enum.join(Scenarios.versions(), ", ")}")
+    site = Site.new!(dir, Interposer.build!(dir), Scenarios.versions())
     before = libraries(site)
 
     recordings =
-      for scenario <- scenarios do
-        recording = Recording.make!(scenario, site)
-        say(started, "#{scenario.name}: #{Enum.count(recording.operations, & &1.number)} operations on the file system")
-        recording
-      end
+      Matrix.record(scenarios, site, fn %Recording{scenario: scenario, operations: operations} ->
+        say(started, "#{scenario.name}: #{Enum.count(operations, & &1.number)} operations on the file system")
+      end)
 
-    points =
-      case Keyword.get_values(opts, :at) do
-        [] -> Matrix.points(recordings, kinds, Keyword.get(opts, :points, @points))
-        names -> for name <- names, do: Point.parse!(name, recordings)
-      end
+    all = all(recordings, kinds, Keyword.get_values(opts, :at))
+    points = thin(all, Keyword.get(opts, :points, @points))
 
     if :disk in kinds and not SmallDisk.possible?(),
       do: say(started, "no file system can be mounted here: small-disk is left out, full and full-boot are not")
 
-    say(started, "#{length(points)} points, #{System.schedulers_online()} at a time")
+    say(started, "#{number(length(points))} of #{number(length(all))} points, #{System.schedulers_online()} at a time")
     outcomes = Matrix.run(points, recordings, site, teller(started, length(points)))
+    {outcomes, missed} = Matrix.struck(outcomes)
+    if missed != [], do: say(started, "struck nothing and not counted: #{Enum.map_join(missed, ", ", &Point.name/1)}")
 
     if libraries(site) != before, do: raise("a node wrote to a library in place, so its copies prove nothing")
     IO.puts(["\n", Matrix.table(outcomes), "\n\n", Matrix.summary(outcomes)])
     if Enum.all?(outcomes, &match?({_point, []}, &1)), do: :ok, else: :lost
   end
 
-  defp scenarios([], []), do: Scenario.all()
-  defp scenarios([], at), do: at |> Enum.map(&(&1 |> String.split(":") |> hd() |> Scenario.fetch!())) |> Enum.uniq()
-  defp scenarios(names, _at), do: Enum.map(names, &Scenario.fetch!/1)
+  defp scenarios([], []), do: Scenarios.all()
+  defp scenarios([], at), do: at |> Enum.map(&(&1 |> String.split(":") |> hd() |> Scenarios.fetch!())) |> Enum.uniq()
+  defp scenarios(names, _at), do: Enum.map(names, &Scenarios.fetch!/1)
+
+  defp all(recordings, kinds, []), do: Matrix.points(recordings, kinds)
+  defp all(recordings, _kinds, names), do: for(name <- names, do: Point.parse!(name, recordings))
+
+  defp thin(points, "all"), do: points
+  defp thin(points, count), do: Selection.thin(points, String.to_integer(count))
 
   defp kinds([]), do: Map.values(@kinds)
   defp kinds(names), do: for(name <- names, do: Map.fetch!(@kinds, name))
 
   defp libraries(site) do
-    for version <- Scenario.versions(),
+    for version <- Scenarios.versions(),
         into: %{},
         do: {version, Node.tree(Path.join(Site.pristine(site, version), "lib"))}
   end
@@ -63,7 +66,7 @@ defmodule Bloom.Faults.Command do
     fn {_point, lost} = outcome ->
       :counters.add(counter, 1, 1)
 
-      if lost != [] do
+      if lost not in [[], :missed] do
         :counters.add(counter, 2, 1)
         IO.puts(Matrix.describe(outcome))
       end
@@ -80,6 +83,8 @@ defmodule Bloom.Faults.Command do
     [minutes, seconds] = for part <- [div(seconds, 60), rem(seconds, 60)], do: String.pad_leading("#{part}", 2, "0")
     IO.puts("#{minutes}:#{seconds}  #{text}")
   end
+
+  defp number(count), do: count |> Integer.to_string() |> String.replace(~r/(?<=\d)(?=(\d{3})+$)/, ",")
 
   defp now, do: System.monotonic_time(:millisecond)
 end

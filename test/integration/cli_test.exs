@@ -14,7 +14,7 @@ defmodule Bloom.Integration.CLITest do
     on_exit(fn -> File.rm_rf!(root) end)
     archives = Garden.archives(["1.0.0", "1.1.0", "1.3.0-unhealthy", "1.6.0-nif"])
     Node.deploy(archives["1.0.0"], root)
-    env = [{"GARDEN_PROBATION_MS", "2000"}, {"GARDEN_RESTARTED_BY", "this test"}]
+    env = [{"GARDEN_PROBATION_MS", "1000"}, {"GARDEN_RESTARTED_BY", "this test"}]
     {:ok, node} = Node.start(root, env: env, restart: true)
     %{node: node, archives: archives}
   end
@@ -102,7 +102,7 @@ defmodule Bloom.Integration.CLITest do
 
   test "Ctrl-C leaves the deployment running, to be followed and cancelled", %{node: node, archives: archives} do
     Node.eval(node, "Application.put_env(:bloom, :probation_ms, 60_000)")
-    on_exit(fn -> Node.eval(node, "Application.put_env(:bloom, :probation_ms, 2_000)") end)
+    on_exit(fn -> Node.eval(node, "Application.put_env(:bloom, :probation_ms, 1_000)") end)
     Node.upload(node, archives["1.1.0"])
 
     for interrupted <- [["deploy", "1.1.0"], ["follow"]] do

@@ -5,7 +5,7 @@ defmodule Bloom.Integration.MixTasksTest do
   alias Bloom.Plan
   alias Bloom.Test.{FakeSSH, Garden}
 
-  @moduletag env: [{"GARDEN_PROBATION_MS", "2000"}]
+  @moduletag env: [{"GARDEN_PROBATION_MS", "300"}]
 
   # The words and the exit code of a task that runs in a VM of its own, as from a shell.
   defp mix(node, task, args) do

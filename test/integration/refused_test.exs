@@ -2,6 +2,20 @@ defmodule Bloom.Integration.RefusedTest do
   # Versions and archives that must not get through: the node serves on, its tree and environment as they were.
   use Bloom.Test.ReleaseCase
 
+  # What a cancel and the installation that it was meant for answer.
+  @cancelled_while_it_unpacks """
+  installation = Task.async(fn -> Bloom.ReleaseManager.install_release("1.1.0") end)
+
+  unpacking = fn unpacking ->
+    case Bloom.status() do
+      %{stage: :stage, progress: {done, total}} when done in 1..(total - 1) -> Bloom.cancel()
+      _not_yet -> if Process.alive?(installation.pid), do: unpacking.(unpacking), else: :too_late
+    end
+  end
+
+  {unpacking.(unpacking), Task.await(installation)}
+  """
+
   # Installs, then snapshots the node, switches, and proves that the refusal changed nothing.
   defp refuses(node, version) do
     assert :ok = install(node, version)
@@ -107,6 +121,20 @@ defmodule Bloom.Integration.RefusedTest do
 
     assert :ok = install(node, "1.1.0")
     assert :ok = switch(node, "1.1.0")
+  end
+
+  test "an installation that is cancelled while it unpacks leaves nothing, and can be done again", %{node: node} do
+    Node.upload(node, Bloom.Test.Garden.archive("1.1.0"))
+    before = state(node)
+    assert {:ok, {:error, "cancelled" <> _}} = Node.eval(node, @cancelled_while_it_unpacks)
+
+    assert {:ok, [%{operation: :install, outcome: :cancelled, steps: steps} | _]} =
+             Node.rpc(node, Bloom.Metadata, :get_deployment_history, [])
+
+    assert [%{step: :verify, result: :ok}, %{step: :stage, result: {:error, "cancelled" <> _}} | _undone] = steps
+    assert state(node) == before
+    assert Node.rpc(node, Bloom, :status, []) == :idle
+    assert :ok = install(node, "1.1.0")
   end
 
   test "an archive of another version under this name is refused", %{node: node} do

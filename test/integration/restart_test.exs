@@ -40,6 +40,8 @@ defmodule Bloom.Integration.RestartTest do
     :ok = Node.await_start(node, 2)
     assert Node.get(node, "/version") == "1.1.0"
     assert boots(root) == "1.0.0"
+    # Judged beside what the VM before it was like.
+    assert judged(node).baseline == last_deployment(node).facts.baseline
 
     assert :ok = Node.kill(node)
     assert Node.get(node, "/version") == "1.0.0"
@@ -76,6 +78,10 @@ defmodule Bloom.Integration.RestartTest do
       %{stage: :probation} -> :ok
       _earlier -> receive(after: (20 -> await_probation(node)))
     end
+  end
+
+  defp judged(node) do
+    Node.rpc(node, Bloom.SafetyMonitor, :last_judgement, []) || receive(after: (20 -> judged(node)))
   end
 
   # What is found out by a plan alone, and what a restart makes of it.

@@ -39,6 +39,15 @@ defmodule Bloom.Test.Node do
     body
   end
 
+  @doc "Waits until no deployment is in progress."
+  @spec await_idle(t()) :: :ok
+  def await_idle(node) do
+    case rpc(node, Bloom, :status, []) do
+      :idle -> :ok
+      _busy -> receive(after: (20 -> await_idle(node)))
+    end
+  end
+
   @doc "A digest of every file below a directory, by relative path."
   @spec tree(Path.t()) :: %{Path.t() => binary()}
   def tree(dir) do
@@ -58,6 +67,7 @@ defmodule Bloom.Test.Node do
   # The rest is as for every release.
   defdelegate upload(node, archive), to: Node
   defdelegate rpc(node, module, function, arguments), to: Node
+  defdelegate rpc(node, module, function, arguments, timeout), to: Node
   defdelegate eval(node, code), to: Node
   defdelegate os_pid(node), to: Node
   defdelegate log(node), to: Node

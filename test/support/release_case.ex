@@ -47,12 +47,7 @@ defmodule Bloom.Test.ReleaseCase do
   defdelegate running(node), to: UpgradeCase
 
   @doc "Waits until no deployment is in progress."
-  def await_idle(node) do
-    case Node.rpc(node, Bloom, :status, []) do
-      :idle -> :ok
-      _busy -> receive(after: (20 -> await_idle(node)))
-    end
-  end
+  defdelegate await_idle(node), to: Node
 
   @doc "Every environment of every loaded application, in an order that can be compared."
   def environment(node) do

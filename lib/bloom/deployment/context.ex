@@ -10,14 +10,15 @@ defmodule Bloom.Deployment.Context do
   alias Bloom.Deployment.Rehearse
 
   @enforce_keys [:operation, :version, :root]
-  defstruct [:id, :operation, :version, :root, :plan, :rehearsed, :before, :span, :failure, :late] ++
+  defstruct [:id, :operation, :version, :root, :plan, :rehearsed, :before, :span, :failure, :late, :left] ++
               [opts: [], facts: %{}, repos: [], watch: %{}]
 
   @typedoc """
   `root.running` is the version that ran when the deployment began, `version` the one that it is about. `opts` are
   the caller's, `repos` the databases that it may migrate (with secrets, so never in `facts`), `watch` is what long work
   passes on to `Bloom.Native`, `span` what `Bloom.Telemetry` has of the walk. `failure` is what came of a
-  deployment that is undone, `late` what failed when it could not be undone any more.
+  deployment that is undone, `late` what failed when it could not be undone any more, `left` why something of the decisive
+  step is left to do.
   """
   @type t :: %__MODULE__{
           id: pos_integer() | nil,
@@ -30,6 +31,7 @@ defmodule Bloom.Deployment.Context do
           span: Bloom.Telemetry.span() | nil,
           failure: %{outcome: atom(), reason: String.t()} | nil,
           late: Bloom.Error.t() | nil,
+          left: Bloom.Error.t() | nil,
           opts: keyword(),
           facts: map(),
           repos: [Bloom.MigrationTracker.repo_info()],

@@ -104,7 +104,8 @@ defmodule Bloom.Deployment.HotSwitch do
         :ok
       else
         {:error, reason} ->
-          AppEnv.restore(before)
+          # A VM that is ending has nobody left to restore it, and would have this process wait.
+          unless ReleaseHandler.vm_ending?(), do: AppEnv.restore(before)
           {:error, ErrorInterpreter.interpret(reason, {:release_handler, "OTP's release handler refused"})}
       end
     end)

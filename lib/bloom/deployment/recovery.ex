@@ -15,18 +15,20 @@ defmodule Bloom.Deployment.Recovery do
 
   @doc """
   Settles the files of an interrupted switch, once in the life of the VM: after a hot switch the boot script no longer
-  tells what runs. Whenever it is asked, there is a release handler then.
+  tells what runs. What a process that was killed left half-written is swept each time, and whenever it is asked, there is a
+  release handler then.
   """
   @spec settle_files() :: :ok | {:error, Error.t()}
   def settle_files do
     ReleasesFile.ensure_release_handler()
+    root = Root.path()
 
     if :persistent_term.get({__MODULE__, :settled}, false) do
-      :ok
+      sweep_files(root, &upload?/1)
     else
-      root = Root.path()
       SysConfig.restore_all(root)
-      sweep(root)
+      Native.ok!(Native.archive_sweep(root))
+      sweep_files(root, fn _name -> false end)
       ReleasesFile.reconcile(root)
       :persistent_term.put({__MODULE__, :settled}, true)
     end
@@ -41,10 +43,12 @@ defmodule Bloom.Deployment.Recovery do
        )}
   end
 
-  defp sweep(root) do
-    Native.ok!(Native.archive_sweep(root))
-    DurableFile.sweep(for(dir <- ["bin", "releases"], do: Path.join(root, dir)) ++ Root.release_dirs(root))
+  defp sweep_files(root, spared?) do
+    DurableFile.sweep(for(dir <- ["bin", "releases"], do: Path.join(root, dir)) ++ Root.release_dirs(root), spared?)
   end
+
+  # An archive may be on its way while the node runs.
+  defp upload?(name), do: name =~ ".tar.gz."
 
   @doc "The unfinished deployment, ready to be settled, with its steps in the journal."
   @spec unfinished() :: {:ok, nil | {Context.t(), [map()]}} | {:error, Error.t()}
@@ -78,7 +82,8 @@ defmodule Bloom.Deployment.Recovery do
   @spec settle({Context.t(), [map()]}) :: Walk.result()
   def settle({context, journal} = unfinished) do
     # A process that was killed cleans nothing up.
-    sweep(context.root.path)
+    Native.ok!(Native.archive_sweep(context.root.path))
+    sweep_files(context.root.path, &upload?/1)
     context = Report.begin(context, resumed: true)
     started = started(context, journal, :run)
     decisive = Steps.decisive(context.operation)

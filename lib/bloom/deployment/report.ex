@@ -44,7 +44,7 @@ defmodule Bloom.Deployment.Report do
           | {:restarting, Context.t()}
           | {:handover, Context.t()}
           | :restarting
-          | {:error, Error.t(), Context.t()}
+          | {:incomplete | :error, Error.t(), Context.t()}
   def step(step, phase, context) do
     Logger.metadata(bloom_step: step.name())
     metadata = Map.merge(Context.summary(context), %{step: step.name(), phase: phase})
@@ -76,10 +76,10 @@ defmodule Bloom.Deployment.Report do
   end
 
   defp answer(:ok, context), do: {:ok, context}
-  defp answer({:error, error}, context), do: {:error, error, context}
+  defp answer({kind, error}, context) when kind in [:error, :incomplete], do: {kind, error, context}
   defp answer(answer, _context), do: answer
 
-  defp result({:error, error, _context}), do: %{result: :error, reason: error.message}
+  defp result({_kind, error, _context}), do: %{result: :error, reason: error.message}
   defp result(:restarting), do: %{result: :restarting, reason: nil}
   defp result({result, _context}), do: %{result: result, reason: nil}
 

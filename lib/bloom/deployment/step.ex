@@ -17,10 +17,15 @@ defmodule Bloom.Deployment.Step do
 
   @doc """
   Does the step. `{:restarting, context}` says that it goes on in the next life of the VM, which is about to end;
-  `{:handover, context}` that it is done, and that the next step is for a process that runs Bloom's new code only.
+  `{:handover, context}` that it is done, and that the next step is for a process that runs Bloom's new code only;
+  `{:incomplete, error}`, of the decisive step, that it has taken effect and is to be done again for the rest of it.
   """
   @callback run(Context.t()) ::
-              {:ok, Context.t()} | {:restarting, Context.t()} | {:handover, Context.t()} | {:error, Error.t()}
+              {:ok, Context.t()}
+              | {:restarting, Context.t()}
+              | {:handover, Context.t()}
+              | {:incomplete, Error.t()}
+              | {:error, Error.t()}
 
   @doc """
   Whether there is something to undo, told from the node and its files alone: asked after a failure, and after a crash,

@@ -6,13 +6,15 @@ defmodule Bloom.Deployment.Walk do
   Where the journal cannot be written, nothing new is started; undoing goes on without it, as every step can tell from
   the node itself what there is to undo.
 
+  Where a step has failed and the VM is ending, the next life of the VM undoes what there is to undo then.
+
   From the decisive step on nothing is undone. What then cannot be done leaves the deployment open: whoever settles it next,
   when the node starts or before the next deployment, goes on with it.
   """
 
   require Logger
 
-  alias Bloom.{Config, Error, ErrorLog, LifecycleManager, Metadata}
+  alias Bloom.{Config, Error, ErrorLog, LifecycleManager, Metadata, ReleaseHandler}
   alias Bloom.Deployment.{Context, Failure, Report, Status, Steps}
 
   @type result :: :ok | :handover | {:ok, :restarting} | {:error, Error.t()}
@@ -66,6 +68,10 @@ defmodule Bloom.Deployment.Walk do
         {:handover, context} ->
           hand_over(step, context, done, entry)
 
+        {:incomplete, error, context} ->
+          journal(Metadata.finish_step(entry, {:error, Error.in_full(error)}, context.facts))
+          forward(rest, %{context | left: error}, [step | done])
+
         {:error, error, context} ->
           context = Context.recall(context)
           journal(Metadata.finish_step(entry, {:error, Error.in_full(error)}, context.facts))
@@ -78,11 +84,18 @@ defmodule Bloom.Deployment.Walk do
 
   defp failed(step, rest, context, done, error) do
     cond do
+      ReleaseHandler.vm_ending?() -> ending(context, error)
       not decided?(context, done) -> back([step | done], context, error)
       # The decisive one, done again.
       step in done -> leave_open(context, error)
       true -> go_on(rest, context, done, error)
     end
+  end
+
+  # The journal has the failure, and no end of the deployment yet.
+  defp ending(context, error) do
+    ErrorLog.write(:error, "#{context.operation} of release #{context.version} failed, and the VM ends", error)
+    restarting(context)
   end
 
   # The history gets no end of it.
@@ -116,6 +129,9 @@ defmodule Bloom.Deployment.Walk do
     ErrorLog.write(:error, "#{context.operation} of release #{context.version} is not complete", error)
     %{context | late: context.late || error}
   end
+
+  # What came after it did not have to wait for it.
+  defp ended(%Context{left: %Error{} = error} = context), do: leave_open(context, error)
 
   defp ended(%Context{late: late} = context) do
     outcome = Steps.outcome(context.operation)
@@ -243,7 +259,7 @@ defmodule Bloom.Deployment.Walk do
       end
     end
 
-    result
+    if match?({:error, _error, _context}, result) and ReleaseHandler.vm_ending?(), do: :restarting, else: result
   end
 
   defp not_cancelled(context, done) do

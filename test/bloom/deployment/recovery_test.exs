@@ -2,7 +2,7 @@ defmodule Bloom.Deployment.RecoveryTest do
   # What is made of a journal that has no end, on a root of files and a release handler that says what runs.
   use Bloom.Test.FakeRootCase, async: false
 
-  alias Bloom.Deployment.{Context, Driver, Recovery, Status}
+  alias Bloom.Deployment.{Context, Driver, Recovery, Report, Status, Steps, Walk}
   alias Bloom.Deployment.Steps.Register
   alias Bloom.Metadata.Store
   alias Bloom.{MockReleaseHandler, ReleasesFile}
@@ -217,6 +217,41 @@ defmodule Bloom.Deployment.RecoveryTest do
       {:ok, later} = Metadata.start_deployment(%{operation: :switch, version: "1.2.0", from_version: "1.0.0"})
       assert {:ok, _log} = settle(root, &Driver.settle/1)
       for id <- [id, later], do: assert(%{outcome: :failed} = deployment(id))
+    end
+  end
+
+  describe "a commit of which the launcher is left to do" do
+    setup %{id: id, root: root, path: path} do
+      runs("1.1.0")
+      put_option(:hooks, after: [{__MODULE__, :told, [self()]}])
+      FakeRoot.write(path, "releases/1.1.0/bin/garden", "of another Mix version")
+      FakeRoot.write(path, "bin/garden/in the way", "")
+      ran(id, :switch, :ok)
+      context = deployment(id) |> Context.from_journal(root) |> Report.begin(resumed: false)
+      {result, _log} = with_log(fn -> Walk.forward([Steps.Commit, Steps.AfterHooks], context, [Steps.Switch]) end)
+      {:ok, result: result}
+    end
+
+    test "is left open, and that is told", %{id: id, path: path, result: result} do
+      assert {:error, %Error{code: :not_settled, message: message}} = result
+      assert message =~ "switch of release 1.1.0 took effect and could not be completed: cannot rename "
+      assert message =~ "/bin/garden"
+      assert ReleasesFile.permanent(path) == {:ok, "1.1.0"}
+      assert %{outcome: nil, steps: steps} = deployment(id)
+      assert [{:error, why}] = for(%{step: :commit, phase: :run, result: result} <- steps, do: result)
+      assert why =~ "/bin/garden"
+    end
+
+    test "keeps nothing waiting that comes after it" do
+      assert_received {:told, %{kind: :after, version: "1.1.0"}}
+    end
+
+    test "is completed by whoever comes when it can be", %{id: id, root: root, path: path} do
+      assert {{:error, %Error{code: :not_settled}}, _log} = settle(root, &Driver.settle/1)
+      File.rm_rf!(Path.join(path, "bin/garden"))
+      assert {:ok, _log} = settle(root, &Driver.settle/1)
+      assert File.read!(Path.join(path, "bin/garden")) == "of another Mix version"
+      assert %{outcome: :committed} = deployment(id)
     end
   end
 

@@ -53,5 +53,14 @@ defmodule Bloom.SafetyMonitor.ResponseTest do
     assert %{"a" => [%{ms: nil, error: "it exited: killed"}]} = Response.answers(response, 1000)
   end
 
+  test "of a probe that hangs, only so many are asked at a time, and others go on" do
+    configure(hangs: {__MODULE__, :hang, []})
+    hanging = for second <- 1..7, reduce: Response.new(), do: (response -> Response.ask(response, second))
+    assert hanging.asked |> Map.values() |> Enum.map(& &1.at) |> Enum.sort() == [1, 2, 3, 4, 5]
+
+    configure(hangs: {__MODULE__, :hang, []}, quick: {__MODULE__, :quick, []})
+    assert %{"quick" => [%{at: 8}]} = hanging |> Response.ask(8) |> take_answer() |> Response.answers(60_000)
+  end
+
   defp ask(response, second), do: response |> Response.ask(second) |> take_answer(2) |> take_answer(2)
 end

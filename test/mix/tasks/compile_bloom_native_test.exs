@@ -1,11 +1,11 @@
 defmodule Mix.Tasks.Compile.BloomNativeTest do
+  # That an application needs no Rust with a library built elsewhere is shown by test/integration/own_suite_test.exs.
   # Changes the environment and the shell.
   use ExUnit.Case, async: false
 
   alias Mix.Task.Compiler.Diagnostic
 
   @moduletag :tmp_dir
-  @repository File.cwd!()
   @variables ~w(BLOOM_NATIVE_LIB BLOOM_NATIVE_SHA256 CARGO_TARGET_DIR MIX_BUILD_PATH PATH)
 
   setup %{tmp_dir: dir} do
@@ -192,28 +192,6 @@ defmodule Mix.Tasks.Compile.BloomNativeTest do
       in_project(app, dir, fn -> refute Enum.any?(Mix.Tasks.Compile.BloomNative.manifests(), &File.exists?/1) end)
       assert {:ok, []} = compile(app, dir)
     end
-  end
-
-  test "an application that depends on Bloom needs no Rust with a prebuilt library", %{dir: dir} do
-    [library] = Path.wildcard(Application.app_dir(:bloom, "priv/native/*.so"))
-    consumer = Path.join(dir, "consumer")
-
-    write!(consumer, "mix.exs", """
-    defmodule Consumer.MixProject do
-      use Mix.Project
-      def project, do: [app: :consumer, version: "1.0.0", deps: [{:bloom, path: #{inspect(@repository)}}]]
-    end
-    """)
-
-    checksum = :sha256 |> :crypto.hash(File.read!(library)) |> Base.encode16()
-    env = [{"BLOOM_NATIVE_LIB", library}, {"BLOOM_NATIVE_SHA256", checksum}, {"CARGO_TARGET_DIR", "/nonexistent"}]
-    run = ["run", "--no-start", "-e", "{:ok, _} = Bloom.Native.tree_digest(\".\"); IO.puts(\"works\")"]
-
-    assert {output, 0} = System.cmd("mix", run, cd: consumer, env: [{"MIX_ENV", "prod"} | env], stderr_to_stdout: true)
-    assert output =~ "works"
-    refute output =~ "cargo"
-    installed = Path.join(consumer, "_build/prod/lib/bloom/priv/native/" <> Path.basename(library))
-    assert File.read!(installed) == File.read!(library)
   end
 
   # A crate without dependencies stands for the real one, so that cargo is quick and needs no network.

@@ -56,6 +56,14 @@ defmodule Bloom.Test.Faults.Interposer do
   @spec disarm(t()) :: :ok
   def disarm(%__MODULE__{arm: path}), do: File.rm!(path)
 
+  @doc "Lets an operation that waits go on; from now on nothing counts."
+  @spec release(t()) :: :ok
+  def release(%__MODULE__{arm: path} = interposer) do
+    disarm(interposer)
+    File.rm_rf!(path <> ".paused")
+    :ok
+  end
+
   @doc "How many operations there were since it was armed for the first time."
   @spec count(t()) :: non_neg_integer()
   def count(%__MODULE__{arm: path}) do

@@ -8,15 +8,33 @@ defmodule Bloom.Test.Faults.Life do
   alias Bloom.Test.Node
 
   @timeout_ms 90_000
+  # A supervisor whose child waits in its start does not answer.
+  @look_ms 3000
 
-  @doc "Starts a copy of a prepared root with the interposer in it."
-  @spec start!(Site.t(), Scenario.t(), Path.t(), Path.t()) :: {Node.t(), Interposer.t()}
-  def start!(site, scenario, base, root) do
+  @doc """
+  Starts a copy of a prepared root with the interposer in it; where the start itself is what is struck at, it is armed
+  before that.
+  """
+  @spec start!(Site.t(), Scenario.t(), Path.t(), Path.t(), Interposer.strike()) :: {Node.t(), Interposer.t()}
+  def start!(site, scenario, base, root, strike) do
     Site.copy!(base, root)
     if Scenario.database?(scenario), do: Site.make_database!(root, base)
     interposer = Interposer.new(site.library, root)
-    {:ok, node} = start(root, Scenario.env(scenario, root, scenario.probation_ms) ++ Interposer.env(interposer))
+    env = Scenario.env(scenario, root, scenario.probation_ms) ++ Interposer.env(interposer)
+    {:ok, node} = if Scenario.boot?(scenario), do: start_armed(interposer, env, strike), else: start(root, env)
     {node, interposer}
+  end
+
+  defp start_armed(interposer, env, strike) do
+    Interposer.arm(interposer, strike)
+    Node.start(interposer.root, env: env, restart: true)
+  end
+
+  @doc "Asks a node for the operation of its scenario, with the interposer armed."
+  @spec begin(Node.t(), Scenario.t(), Interposer.t(), Interposer.strike()) :: Task.t()
+  def begin(node, scenario, interposer, strike) do
+    if not Scenario.boot?(scenario), do: Interposer.arm(interposer, strike)
+    ask(node, scenario)
   end
 
   @doc "Starts a root and waits until everything that was left in it is settled."
@@ -79,7 +97,7 @@ defmodule Bloom.Test.Faults.Life do
   @doc "The processes of Bloom in a node, by name. The release handler is none of them: without it the VM ends (P10)."
   @spec processes(Node.t()) :: %{String.t() => pid() | nil}
   def processes(node) do
-    children = Node.rpc(node, Supervisor, :which_children, [Bloom.Supervisor])
+    children = Node.rpc(node, Supervisor, :which_children, [Bloom.Supervisor], @look_ms)
     driver = Node.rpc(node, Process, :whereis, [Bloom.Deployment.Driver])
     supervisor = Node.rpc(node, Process, :whereis, [Bloom.Supervisor])
 
@@ -92,18 +110,18 @@ defmodule Bloom.Test.Faults.Life do
   Kills a process of Bloom and waits until it is gone. Between two lives of the VM, and while Bloom is stopped or not yet
   started in one, there is none.
   """
-  @spec kill(Node.t(), String.t()) :: :ok
+  @spec kill(Node.t(), String.t()) :: :ok | :not_there
   def kill(node, process) do
     case node |> processes() |> Map.get(process) do
-      nil -> :ok
+      nil -> :not_there
       pid -> kill_and_wait(pid)
     end
   rescue
     error in ErlangError ->
-      {:erpc, :noconnection} = error.original
-      :ok
+      {:erpc, reason} = error.original
+      if reason in [:noconnection, :timeout], do: :not_there, else: reraise(error, __STACKTRACE__)
   catch
-    :exit, {:exception, {_ended, {GenServer, :call, [Bloom.Supervisor, :which_children, _timeout]}}} -> :ok
+    :exit, {:exception, {_ended, {GenServer, :call, [Bloom.Supervisor, :which_children, _timeout]}}} -> :not_there
   end
 
   defp kill_and_wait(pid) do

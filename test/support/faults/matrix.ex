@@ -1,9 +1,21 @@
 defmodule Bloom.Test.Faults.Matrix do
-  @moduledoc "Runs points, as many at a time as there are cores, and says what came of them."
+  @moduledoc "Records scenarios and runs points, as many at a time as there are cores, and says what came of them."
 
-  alias Bloom.Test.Faults.{Point, Recording, Selection, Site}
+  alias Bloom.Test.Faults.{Point, Recording, Scenario, Selection, Site}
 
-  @type outcome :: {Point.t(), lost :: [String.t()]}
+  @typedoc "Why a point was lost, if it was; `:missed` where its fault struck nothing, which proves nothing."
+  @type outcome :: {Point.t(), lost :: [String.t()] | :missed}
+
+  @doc "Records scenarios; `told` is called with each recording, in their order."
+  @spec record([Scenario.t()], Site.t(), (Recording.t() -> term())) :: [Recording.t()]
+  def record(scenarios, site, told \\ fn _recording -> :ok end) do
+    scenarios
+    |> at_a_time(&Recording.make!(&1, site))
+    |> Enum.map(fn {:ok, recording} ->
+      told.(recording)
+      recording
+    end)
+  end
 
   @doc "Runs points; `told` is called with each outcome as it comes."
   @spec run([Point.t()], [Recording.t()], Site.t(), (outcome() -> term())) :: [outcome()]
@@ -11,15 +23,15 @@ defmodule Bloom.Test.Faults.Matrix do
     by_scenario = Map.new(recordings, &{&1.scenario.name, &1})
 
     points
-    |> Task.async_stream(fn point -> {point, Point.run(point, by_scenario[point.scenario], site)} end,
-      max_concurrency: System.schedulers_online(),
-      ordered: false,
-      timeout: :infinity
-    )
+    |> at_a_time(fn point -> {point, Point.run(point, by_scenario[point.scenario], site)} end, ordered: false)
     |> Enum.map(fn {:ok, outcome} ->
       told.(outcome)
       outcome
     end)
+  end
+
+  defp at_a_time(what, fun, opts \\ []) do
+    Task.async_stream(what, fun, [max_concurrency: System.schedulers_online(), timeout: :infinity] ++ opts)
   end
 
   @doc "What was lost in a point, in words, with how to repeat it."
@@ -77,9 +89,14 @@ defmodule Bloom.Test.Faults.Matrix do
     "#{length(outcomes)} points, #{Enum.count(outcomes, fn {_point, lost} -> lost != [] end)} lost"
   end
 
-  @doc "The points of recordings, thinned out to a number."
-  @spec points([Recording.t()], [Selection.kind()], pos_integer()) :: [Point.t()]
-  def points(recordings, kinds, count) do
-    recordings |> Enum.flat_map(&Selection.points(&1, kinds)) |> Selection.thin(count)
+  @doc "The outcomes of the points that struck something, and the points that did not."
+  @spec struck([outcome()]) :: {[outcome()], [Point.t()]}
+  def struck(outcomes) do
+    {missed, struck} = Enum.split_with(outcomes, &match?({_point, :missed}, &1))
+    {struck, for({point, :missed} <- missed, do: point)}
   end
+
+  @doc "Every point of recordings."
+  @spec points([Recording.t()], [Selection.kind()]) :: [Point.t()]
+  def points(recordings, kinds), do: Enum.flat_map(recordings, &Selection.points(&1, kinds))
 end

@@ -53,8 +53,8 @@ defmodule Bloom.Test.Faults.Point do
   defp parse_fault("exit-" <> process), do: {:exit, process}
   defp parse_fault(name), do: Enum.find(@plain, &(fault_name(&1) == name))
 
-  @doc "Runs a point. The answer is every reason why it was lost, or none."
-  @spec run(t(), Recording.t(), Site.t()) :: [String.t()]
+  @doc "Runs a point. The answer is every reason why it was lost, or none, or `:missed`: it struck nothing."
+  @spec run(t(), Recording.t(), Site.t()) :: [String.t()] | :missed
   def run(%__MODULE__{} = point, recording, site) do
     root = Site.root(site, String.replace(name(point), ":", "-"))
     lost = Strike.run(point.fault, point.at, recording, site, root)

@@ -1,21 +1,10 @@
 defmodule Bloom.Test.Faults.Scenario do
   @moduledoc """
-  The deployments that the matrix interrupts.
+  A deployment that the matrix interrupts; `Bloom.Test.Faults.Scenarios` has them all.
 
-  Each starts from a root that was prepared by real deployments, does one operation, and says what may run after it was
-  interrupted (`from` or `to`), and what runs when it was not (`ends_on`). In order:
-
-    * `install` - a release is installed;
-    * `up` - a hot switch to a newer release, to its commit;
-    * `down` - a hot rollback, to its commit;
-    * `unhealthy` - a hot switch to a release whose health check fails, which is taken back;
-    * `probation` - a hot switch, and a rollback while it is on probation;
-    * `restart-up`, `restart-down` - the same two ways by a trial boot;
-    * `restart-unhealthy` - a trial boot of a release whose health check fails, which goes back by itself;
-    * `hooks`, `hooks-unhealthy`, `restart-hooks` - a hot switch with hooks around it, and the same to an unhealthy release,
-      hot and by a trial boot;
-    * `migrate`, `migrate-down` - a hot switch to a release with migrations, and the rollback, which takes them back;
-    * `migrate-unhealthy`, `restart-migrate` - a hot switch to, and a trial boot of, an unhealthy release with migrations.
+  It starts from a root that was prepared by real deployments, does one operation, and says what may run after it was
+  interrupted (`from` or `to`), and what runs when it was not (`ends_on`). One without calls is the start of the node
+  itself, on a root as it was unpacked.
   """
 
   alias Bloom.Test.{DatabaseRelease, Node}
@@ -25,10 +14,8 @@ defmodule Bloom.Test.Faults.Scenario do
   defstruct [:name, :prepare, :operation, :answer, :from, :to, :ends_on] ++
               [first: "1.0.0", uploads: ["1.1.0"], probation_ms: 100]
 
-  @wait [wait: :commit]
-
-  @typedoc "A call of `Bloom.ReleaseManager`."
-  @type call :: {atom(), [term()]}
+  @typedoc "A call of `Bloom.ReleaseManager`, or of another module."
+  @type call :: {atom(), [term()]} | {module(), atom(), [term()]}
 
   @type t :: %__MODULE__{
           name: String.t(),
@@ -36,138 +23,12 @@ defmodule Bloom.Test.Faults.Scenario do
           uploads: [String.t()],
           prepare: [call()],
           operation: [call()],
-          answer: :ok | :error | {:ok, :restarting},
+          answer: :ok | :error | {:ok, :restarting} | {:removed, [String.t()]},
           from: String.t(),
           to: String.t(),
           ends_on: String.t(),
           probation_ms: non_neg_integer()
         }
-
-  @doc "All scenarios."
-  @spec all() :: [t()]
-  def all, do: plain() ++ with_hooks() ++ with_database()
-
-  defp plain do
-    [
-      %__MODULE__{
-        name: "install",
-        prepare: [],
-        operation: [{:install_release, ["1.1.0"]}],
-        answer: :ok,
-        from: "1.0.0",
-        to: "1.0.0",
-        ends_on: "1.0.0"
-      },
-      %__MODULE__{
-        name: "up",
-        prepare: [{:install_release, ["1.1.0"]}],
-        operation: [{:switch_release, ["1.1.0", @wait]}],
-        answer: :ok,
-        from: "1.0.0",
-        to: "1.1.0",
-        ends_on: "1.1.0"
-      },
-      %__MODULE__{
-        name: "down",
-        prepare: [{:install_release, ["1.1.0"]}, {:switch_release, ["1.1.0", @wait]}],
-        operation: [{:rollback_release, [@wait]}],
-        answer: :ok,
-        from: "1.1.0",
-        to: "1.0.0",
-        ends_on: "1.0.0"
-      },
-      %__MODULE__{
-        name: "unhealthy",
-        uploads: ["1.1.0", "1.3.0-unhealthy"],
-        prepare: [{:install_release, ["1.3.0-unhealthy"]}],
-        operation: [{:switch_release, ["1.3.0-unhealthy", @wait]}],
-        answer: :error,
-        from: "1.0.0",
-        to: "1.0.0",
-        ends_on: "1.0.0"
-      },
-      %__MODULE__{
-        name: "probation",
-        prepare: [{:install_release, ["1.1.0"]}],
-        operation: [{:switch_release, ["1.1.0"]}, {:rollback_release, [@wait]}],
-        answer: :ok,
-        from: "1.0.0",
-        to: "1.0.0",
-        ends_on: "1.0.0",
-        probation_ms: 60_000
-      },
-      %__MODULE__{
-        name: "restart-up",
-        prepare: [{:install_release, ["1.1.0"]}],
-        operation: [{:switch_release, ["1.1.0", [mode: :restart]]}],
-        answer: {:ok, :restarting},
-        from: "1.0.0",
-        to: "1.1.0",
-        ends_on: "1.1.0"
-      },
-      %__MODULE__{
-        name: "restart-down",
-        prepare: [{:install_release, ["1.1.0"]}, {:switch_release, ["1.1.0", @wait]}],
-        operation: [{:rollback_release, [[mode: :restart]]}],
-        answer: {:ok, :restarting},
-        from: "1.1.0",
-        to: "1.0.0",
-        ends_on: "1.0.0"
-      },
-      %__MODULE__{
-        name: "restart-unhealthy",
-        uploads: ["1.1.0", "1.3.0-unhealthy"],
-        prepare: [{:install_release, ["1.3.0-unhealthy"]}],
-        operation: [{:switch_release, ["1.3.0-unhealthy", [mode: :restart]]}],
-        answer: {:ok, :restarting},
-        from: "1.0.0",
-        to: "1.0.0",
-        ends_on: "1.0.0"
-      }
-    ]
-  end
-
-  defp with_hooks do
-    for {name, of} <- [{"hooks", "up"}, {"hooks-unhealthy", "unhealthy"}, {"restart-hooks", "restart-unhealthy"}] do
-      %{Enum.find(plain(), &(&1.name == of)) | name: name}
-    end
-  end
-
-  defp with_database do
-    common = %__MODULE__{
-      name: "",
-      first: "2.0.0-db",
-      uploads: ["2.1.0-db"],
-      prepare: [{:install_release, ["2.1.0-db"]}],
-      operation: [],
-      answer: :ok,
-      from: "2.0.0-db",
-      to: "2.0.0-db",
-      ends_on: "2.0.0-db"
-    }
-
-    switched = common.prepare ++ [{:switch_release, ["2.1.0-db", @wait]}]
-    bad = "2.2.0-unhealthy"
-    to_bad = %{common | uploads: ["2.1.0-db", bad], prepare: [{:install_release, [bad]}]}
-
-    [
-      %{
-        common
-        | name: "migrate",
-          operation: [{:switch_release, ["2.1.0-db", @wait]}],
-          to: "2.1.0-db",
-          ends_on: "2.1.0-db"
-      },
-      %{common | name: "migrate-down", prepare: switched, operation: [{:rollback_release, [@wait]}], from: "2.1.0-db"},
-      %{to_bad | name: "migrate-unhealthy", operation: [{:switch_release, [bad, @wait]}], answer: :error},
-      %{
-        to_bad
-        | name: "restart-migrate",
-          operation: [{:switch_release, [bad, [mode: :restart]]}],
-          answer: {:ok, :restarting}
-      }
-    ]
-  end
 
   @doc "Whether its releases have a database."
   @spec database?(t()) :: boolean()
@@ -188,16 +49,9 @@ defmodule Bloom.Test.Faults.Scenario do
   @spec restarts?(t()) :: boolean()
   def restarts?(%__MODULE__{name: name}), do: String.starts_with?(name, "restart")
 
-  @doc "The scenario of a name."
-  @spec fetch!(String.t()) :: t()
-  def fetch!(name) do
-    Enum.find(all(), &(&1.name == name)) ||
-      raise ArgumentError, "there is no scenario #{name}, only #{Enum.map_join(all(), ", ", & &1.name)}"
-  end
-
-  @doc "Every version that some scenario needs."
-  @spec versions() :: [String.t()]
-  def versions, do: all() |> Enum.flat_map(&[&1.first | &1.uploads]) |> Enum.uniq()
+  @doc "Whether what is struck at is the start of the node."
+  @spec boot?(t()) :: boolean()
+  def boot?(%__MODULE__{operation: calls}), do: calls == []
 
   @doc "The version of the good deployment that must succeed when `running` runs."
   @spec next(t(), String.t()) :: String.t()
@@ -222,16 +76,20 @@ defmodule Bloom.Test.Faults.Scenario do
     Site.copy!(Site.pristine(site, scenario.first), root)
     for version <- scenario.uploads, do: Site.upload!(site, root, version)
     if database?(scenario), do: Site.make_database!(root)
+    if not boot?(scenario), do: prepare_running!(scenario, root)
+    root
+  end
+
+  defp prepare_running!(scenario, root) do
     {:ok, node} = Node.start(root, env: env(scenario, root))
     if database?(scenario), do: {:ok, [_first]} = Node.rpc(node, Bloom.MigrationTracker, :run_pending_migrations, [])
     for call <- scenario.prepare, do: :ok = call(node, call)
     :ok = Node.stop(node)
-    root
   end
 
   @doc "The call that makes a version the committed one."
   @spec switch(String.t()) :: call()
-  def switch(version), do: {:switch_release, [version, @wait]}
+  def switch(version), do: {:switch_release, [version, [wait: :commit]]}
 
   @doc "Asks a node for the operation of a scenario; where it has several calls, as long as they are answered with `:ok`."
   @spec operate(t(), Node.t()) :: term()
@@ -246,5 +104,6 @@ defmodule Bloom.Test.Faults.Scenario do
 
   @doc "Asks a node for something."
   @spec call(Node.t(), call()) :: term()
-  def call(node, {function, arguments}), do: Node.rpc(node, Bloom.ReleaseManager, function, arguments)
+  def call(node, {function, arguments}), do: call(node, {Bloom.ReleaseManager, function, arguments})
+  def call(node, {module, function, arguments}), do: Node.rpc(node, module, function, arguments)
 end

@@ -27,7 +27,25 @@ defmodule Bloom.Test.Faults.Selection do
     {last, _operation} = List.last(places)
     places = places ++ [{last + 1, nil}]
 
-    groups = [
+    groups = groups(recording, places)
+    kinds = kinds -- impossible(recording.scenario)
+    for {kind, group} <- groups, kind in kinds, point <- limited(recording, group.()), do: point
+  end
+
+  # What a power cut leaves of a disk is computed, and nobody can say what it leaves of a database.
+  defp impossible(scenario), do: if(Scenario.database?(scenario), do: [:power], else: [])
+
+  # Nobody is there yet who could be waited for or killed.
+  defp groups(%{scenario: %{name: "first-boot"}} = recording, places) do
+    [
+      {:kill, fn -> at_each(recording, :kill, places) end},
+      {:disk, fn -> recording |> at_each(:full, Enum.filter(places, &needs_space?/1)) |> spread(@full_disks) end}
+      | power_cuts(recording, places)
+    ]
+  end
+
+  defp groups(recording, places) do
+    [
       {:kill, fn -> at_each(recording, :kill, places) end},
       {:kill, fn -> recording |> at_each(:stop, places) |> spread(@stops) end},
       {:disk, fn -> recording |> at_each(:full, Enum.filter(places, &needs_space?/1)) |> spread(@full_disks) end},
@@ -35,16 +53,22 @@ defmodule Bloom.Test.Faults.Selection do
       {:disk, fn -> small_disks(recording) end},
       {:process,
        fn ->
-         for {at, operation} <- spread(places, @stages_of_exits),
-             process <- recording.processes,
+         for {at, operation} <- spread(Enum.drop(places, -1), @stages_of_exits),
+             process <- processes(recording),
              do: point(recording, {:exit, process}, {at, operation})
        end}
-      | for(model <- [:strict, :ordered, :torn], do: {:power, fn -> power_cuts(recording, model, places) end})
+      | power_cuts(recording, places)
     ]
+  end
 
-    # What a power cut leaves of a disk is computed, and nobody can say what it leaves of a database.
-    kinds = if Scenario.database?(recording.scenario), do: kinds -- [:power], else: kinds
-    for {kind, group} <- groups, kind in kinds, point <- limited(recording, group.()), do: point
+  # A removal is walked as every deployment is.
+  defp processes(%{scenario: %{name: name}}) when name in ["remove", "cleanup"],
+    do: ["driver", "Deployment", "supervisor"]
+
+  defp processes(recording), do: recording.processes
+
+  defp power_cuts(recording, places) do
+    for model <- [:strict, :ordered, :torn], do: {:power, fn -> power_cuts(recording, model, places) end}
   end
 
   defp limited(%{scenario: %{name: "install"}}, points), do: spread(points, @of_installation)

@@ -1,26 +1,33 @@
 defmodule Bloom.Test.Faults.Strike do
   @moduledoc "Does the fault of a point to a node, and has what comes of it judged. See `Bloom.Test.Faults.Point`."
 
-  alias Bloom.Test.Faults.{Disk, Interposer, Life, Point, Recording, Scenario, Site, SmallDisk, Verdict}
+  alias Bloom.Test.Faults.{Disk, Interposer, Life, Log, Point, Recording, Scenario, Site, SmallDisk, Verdict}
   alias Bloom.Test.Node
 
   # How long a release on trial that is stopped has before the boot guard's watchdog kills it.
   @trial_ms 10_000
 
+  @enospc 28
+  # How many operations further on a process is looked for that is not there.
+  @stride 8
+
   @doc "Every reason why the point is lost, or none. `root` is where the node may lie."
-  @spec run(Point.fault(), pos_integer(), Recording.t(), Site.t(), Path.t()) :: [String.t()]
+  @spec run(Point.fault(), pos_integer(), Recording.t(), Site.t(), Path.t()) :: [String.t()] | :missed
   def run({:power, model}, at, recording, site, root) do
     recording |> Recording.disk_before(at) |> Disk.image(model) |> Disk.write!(recording.armed, root)
 
     case Life.start(root, Scenario.env(recording.scenario, root)) do
-      {:ok, node} -> ending(node, whole(node, recording, site, Recording.versions(recording, at)))
-      {:error, text} -> [text]
+      {:ok, node} ->
+        lost = promised(node, recording, at) ++ whole(node, recording, site, Recording.versions(recording, at))
+        ending(node, lost, Recording.trials(recording, at))
+
+      {:error, text} ->
+        [text]
     end
   end
 
   def run(:kill, at, recording, site, root) do
-    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
-    asked = begin(node, recording.scenario, interposer, {:kill, at})
+    {node, interposer, asked} = begin(recording, site, root, {:kill, at})
     struck? = await_strike(node, asked, interposer, at)
     Task.shutdown(asked, :brutal_kill)
     # The count differs a little from run to run; where the operation ends before, the fault comes after its end.
@@ -29,9 +36,9 @@ defmodule Bloom.Test.Faults.Strike do
   end
 
   def run(:stop, at, recording, site, root) do
-    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
+    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root, {:stop, at})
     Node.rpc(node, Application, :put_env, [:bloom, :trial_timeout_ms, @trial_ms])
-    asked = begin(node, recording.scenario, interposer, {:stop, at})
+    asked = Life.begin(node, recording.scenario, interposer, {:stop, at})
 
     if await_strike(node, asked, interposer, at) do
       Life.await(fn -> Life.stopped?(node) end)
@@ -49,19 +56,19 @@ defmodule Bloom.Test.Faults.Strike do
   end
 
   def run(:full_boot, at, recording, site, root) do
-    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
-    asked = begin(node, recording.scenario, interposer, {:kill_full, at})
+    {node, interposer, asked} = begin(recording, site, root, {:kill_full, at})
     struck? = await_strike(node, asked, interposer, at)
     Task.shutdown(asked, :brutal_kill)
     if not struck?, do: :ok = Node.kill(node)
-    ending(node, full_for_a_while(node, recording, site, fn -> Interposer.disarm(interposer) end))
+    lost = full_for_a_while(node, recording, site, fn -> Interposer.disarm(interposer) end)
+    node |> ending(lost) |> unless_missed(interposer)
   end
 
   def run(:full, at, recording, site, root) do
-    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
-    node |> begin(recording.scenario, interposer, {:full, at}) |> await_answer(node)
+    {node, interposer, asked} = begin(recording, site, root, {:full, at})
+    await_answer(asked, node)
     lost = full_for_a_while(node, recording, site, fn -> Interposer.disarm(interposer) end)
-    ending(node, lost ++ after_a_kill(node, site))
+    node |> ending(lost ++ after_a_kill(node, site)) |> unless_missed(interposer)
   end
 
   def run(:small_disk, kib, recording, site, root) do
@@ -77,19 +84,49 @@ defmodule Bloom.Test.Faults.Strike do
   end
 
   def run({:exit, process}, at, recording, site, root) do
-    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root)
-    asked = begin(node, recording.scenario, interposer, {:pause, at})
+    {node, interposer, asked} = begin(recording, site, root, {:pause, at})
+
+    case kill_while_it_waits(node, asked, interposer, process) do
+      {:killed, starts} ->
+        Interposer.disarm(interposer)
+        # Without it the application ends, and with that the node.
+        if process == "supervisor", do: :ok = Node.await_start(node, starts + 1)
+        await_answer(asked, node)
+
+        lost = whole(node, recording, site, versions(recording))
+        ending(node, lost ++ restarted(process, recording.scenario, node) ++ after_a_kill(node, site))
+
+      :missed ->
+        ending(node, [])
+        :missed
+    end
+  end
+
+  # Where there is no such process yet, or just now, at a later operation.
+  defp kill_while_it_waits(node, asked, interposer, process) do
     Life.await(fn -> Interposer.paused?(interposer) or Life.over?(node, asked) end)
     starts = Node.starts(node)
-    Life.kill(node, process)
-    Interposer.disarm(interposer)
-    # Without it the application ends, and with that the node.
-    if process == "supervisor", do: :ok = Node.await_start(node, starts + 1)
-    await_answer(asked, node)
 
-    lost = whole(node, recording, site, versions(recording))
-    ending(node, lost ++ restarted(process, recording.scenario, node) ++ after_a_kill(node, site))
+    cond do
+      Life.kill(node, process) == :ok ->
+        {:killed, starts}
+
+      Interposer.paused?(interposer) ->
+        Interposer.release(interposer)
+        Interposer.arm(interposer, {:pause, Interposer.count(interposer) + @stride})
+        kill_while_it_waits(node, asked, interposer, process)
+
+      true ->
+        :missed
+    end
   end
+
+  # Nothing had needed space any more.
+  defp unless_missed([], interposer) do
+    if Enum.any?(Log.read(interposer.log, interposer.root), &(&1.errno == @enospc)), do: [], else: :missed
+  end
+
+  defp unless_missed(lost, _interposer), do: lost
 
   # A node that was started again by the harness would hide that it does not settle by itself.
   defp restarted(process, scenario, node) do
@@ -98,9 +135,9 @@ defmodule Bloom.Test.Faults.Strike do
       else: ["the node has ended"]
   end
 
-  defp begin(node, scenario, interposer, strike) do
-    Interposer.arm(interposer, strike)
-    Life.ask(node, scenario)
+  defp begin(recording, site, root, strike) do
+    {node, interposer} = Life.start!(site, recording.scenario, recording.base, root, strike)
+    {node, interposer, Life.begin(node, recording.scenario, interposer, strike)}
   end
 
   defp await_strike(node, asked, interposer, at) do
@@ -137,10 +174,21 @@ defmodule Bloom.Test.Faults.Strike do
     end
   end
 
+  # What was answered is there, also of what does not run.
+  defp promised(node, recording, at) do
+    there = Verdict.registered(node)
+
+    if not Recording.after_all?(recording, at) or there == recording.registered,
+      do: [],
+      else: ["#{inspect(there)} are registered, not #{inspect(recording.registered)}"]
+  end
+
   defp versions(%Recording{scenario: scenario}), do: Enum.uniq([scenario.from, scenario.to])
 
-  defp ending(node, lost) do
+  # A release on trial has one boot, whatever ends it.
+  defp ending(node, lost, trials_before \\ 0) do
+    trials = trials_before + Verdict.trials(node)
     Life.stop(node)
-    lost
+    if trials > 1, do: lost ++ ["a trial was booted #{trials} times"], else: lost
   end
 end

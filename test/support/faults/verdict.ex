@@ -6,12 +6,11 @@ defmodule Bloom.Test.Faults.Verdict do
   files, and what the release handler, the launcher's files and the journal say with each other.
   """
 
-  alias Bloom.Test.Faults.{Modules, Scenario, Site}
+  alias Bloom.Test.Faults.{Files, Modules, Scenario, Scenarios, Site}
   alias Bloom.Test.{DatabaseRelease, HTTP, Node}
 
   @timeout_ms 60_000
   @migrations %{"2.0.0-db" => ["20260101000000"], "2.1.0-db" => ["20260101000000", "20260201000000"]}
-  @leftovers ["sys.config.pristine", ".staging-*", ".rehearsal-*", "*.tmp"]
 
   @doc "Every reason why the node is not whole, or none. `versions` are those that it may run."
   @spec of(Node.t(), Site.t(), [String.t()]) :: [String.t()]
@@ -21,7 +20,7 @@ defmodule Bloom.Test.Faults.Verdict do
         serving(node, site, versions) ++
           schema(node) ++
           hooks(node) ++
-          agree(states(node)) ++ journal(node) ++ launcher(node, site) ++ files(node, site) ++ leftovers(node.root)
+          agree(states(node)) ++ journal(node) ++ Files.problems(node, site, registered(node))
 
       {:busy, what} ->
         ["it does not settle in #{@timeout_ms} ms: #{inspect(what)}"]
@@ -42,6 +41,16 @@ defmodule Bloom.Test.Faults.Verdict do
       if(application == running, do: [], else: ["#{running} runs, but the application garden says #{application}"]) ++
       code(node, site, running)
   end
+
+  @doc "The versions that are registered."
+  @spec registered(Node.t()) :: [String.t()]
+  def registered(node) do
+    Enum.sort(for %{version: version} <- Node.rpc(node, Bloom.ReleaseManager, :list_releases, []), do: version)
+  end
+
+  @doc "How often the node's boot guard has booted a release on trial."
+  @spec trials(Node.t()) :: non_neg_integer()
+  def trials(node), do: length(String.split(Node.log(node), "boots on trial")) - 1
 
   @doc "Waits until the node serves and neither a deployment nor a recovery nor a probation is in progress."
   @spec await_idle(Node.t()) :: :ok | {:busy, term()}
@@ -163,15 +172,27 @@ defmodule Bloom.Test.Faults.Verdict do
       last = List.first(committed, first(running))
 
       if(last == running, do: [], else: ["#{running} runs, but the journal says that #{last} was committed last"]) ++
-        for(%{outcome: nil} = deployment <- history, do: "the journal has no outcome of #{inspect(deployment)}")
+        for(%{outcome: nil} = deployment <- history, do: "the journal has no outcome of #{inspect(deployment)}") ++
+        for(deployment <- history, unexplained?(deployment), do: "the journal does not say why: #{inspect(deployment)}") ++
+        for(version <- removed(history), version in registered(node), do: "#{version} was removed, and is registered")
     else
       {:ok, unfinished} -> ["the journal has an unfinished deployment: #{inspect(unfinished)}"]
       {:error, error} -> ["the journal cannot be relied on: #{inspect(error)}"]
     end
   end
 
+  defp unexplained?(%{outcome: outcome, reason: reason}) do
+    outcome in [:failed, :taken_back, :cancelled] and (reason == nil or String.trim(reason) == "")
+  end
+
+  # What has not been installed again since.
+  defp removed(history) do
+    latest = for %{operation: operation} = deployment <- history, operation in [:install, :remove], do: deployment
+    for %{outcome: :removed, version: version} <- Enum.uniq_by(latest, & &1.version), do: version
+  end
+
   # Where nothing was committed, it is what was deployed before Bloom was asked for anything.
-  defp first(running), do: Enum.find(Scenario.all(), hd(Scenario.all()), &(&1.first == running)).first
+  defp first(running), do: Enum.find(Scenarios.all(), hd(Scenarios.all()), &(&1.first == running)).first
 
   # The migrations of the running release, all of them and no other, and code that can use what they made.
   defp schema(node) do
@@ -199,80 +220,6 @@ defmodule Bloom.Test.Faults.Verdict do
     end
   end
 
-  # What starts the node is what its release came with.
-  defp launcher(node, site) do
-    problem =
-      differing_file(Path.join(node.root, "bin"), Path.join(Site.pristine(site, Node.get(node, "/version")), "bin"))
-
-    if problem, do: ["bin #{problem}"], else: []
-  end
-
-  # Whatever is there of a version is all there, and as its archive has it.
-  defp files(node, site) do
-    versions = Map.keys(site.archives)
-    registered = for %{version: version} <- Node.rpc(node, Bloom.ReleaseManager, :list_releases, []), do: version
-
-    units =
-      for version <- versions,
-          unit <- Modules.units(Site.pristine(site, version), version),
-          uniq: true,
-          do: {version, unit}
-
-    for {version, unit} <- units,
-        in_root = Path.join(node.root, unit),
-        in_archive = Path.join(Site.pristine(site, version), unit),
-        problem = differs(in_root, in_archive, version in registered),
-        uniq: true,
-        do: "#{unit} #{problem}"
-  end
-
-  defp differs(in_root, in_archive, needed?) do
-    cond do
-      File.dir?(in_root) -> differing_file(in_root, in_archive)
-      needed? -> "is missing, though its release is registered"
-      true -> nil
-    end
-  end
-
-  defp differing_file(in_root, in_archive) do
-    expected = tree(in_archive, "")
-    there = tree(in_root, "")
-
-    cond do
-      path = Enum.find(expected, &(&1 not in there)) ->
-        "lacks #{path}"
-
-      path = Enum.find(there, &(&1 not in expected and &1 != "relup")) ->
-        "has #{path}, which no archive has"
-
-      path = Enum.find(expected, &(not same?(Path.join(in_root, &1), Path.join(in_archive, &1)))) ->
-        "has another #{path}"
-
-      true ->
-        nil
-    end
-  end
-
-  defp tree(dir, path) do
-    for name <- File.ls!(Path.join(dir, path)), path = Path.join(path, name), found <- found(dir, path), do: found
-  end
-
-  defp found(dir, path), do: if(File.dir?(Path.join(dir, path)), do: tree(dir, path), else: [path])
-
-  defp same?(one, other) do
-    {one_stat, other_stat} = {File.lstat!(one), File.lstat!(other)}
-
-    one_stat.inode == other_stat.inode or
-      (one_stat.mode == other_stat.mode and one_stat.size == other_stat.size and File.read!(one) == File.read!(other))
-  end
-
-  defp leftovers(root) do
-    for pattern <- @leftovers,
-        dir <- ["", "bin/", "releases/", "releases/*/", "lib/"],
-        path <- Path.wildcard(Path.join(root, dir <> pattern), match_dot: true),
-        do: "#{Path.relative_to(path, root)} is left over"
-  end
-
   @doc """
   Has the node do a good deployment, and says what is wrong with it afterwards.
 
@@ -287,7 +234,8 @@ defmodule Bloom.Test.Faults.Verdict do
 
     case switch(node, next) do
       :ok ->
-        for text <- of(node, site, [next]), do: "after a good deployment: #{text}"
+        lost = of(node, site, [next]) ++ Files.unfinished_removal(node)
+        for text <- lost, do: "after a good deployment: #{text}"
 
       {:error, text} ->
         cond do

@@ -2,25 +2,22 @@ defmodule Bloom.Deployment.Steps.Commit do
   @moduledoc """
   Makes the running release the one that boots next, durably.
 
-  The release counts as committed from the moment when `start_erl.data` names it. What is left to do then is done
-  again by whoever comes next, if this walk cannot.
+  The release counts as committed from the moment when `start_erl.data` names it. What of the rest this walk cannot do
+  leaves the deployment open, and is done again by whoever comes next.
   """
 
   use Bloom.Deployment.Step
 
-  require Logger
-
-  alias Bloom.{DurableFile, ReleaseHandler, ReleasesFile, Root}
+  alias Bloom.{DurableFile, ErrorInterpreter, ReleaseHandler, ReleasesFile, Root}
 
   @impl true
   def name, do: :commit
 
   @impl true
   def run(%{root: root, version: version} = context) do
-    with :ok <- ReleasesFile.make_permanent(root.path, version) do
-      follow(root, version)
-      {:ok, context}
-    end
+    with :ok <- ReleasesFile.make_permanent(root.path, version),
+         :ok <- follow(root, version),
+         do: {:ok, context}
   end
 
   @doc "Whether it has begun: one of the two files names the release that runs."
@@ -38,9 +35,10 @@ defmodule Bloom.Deployment.Steps.Commit do
     ReleasesFile.reload(root.path, version)
     put_release_variables(root.running, version)
     put_launcher(root, version)
+  rescue
+    exception -> {:incomplete, ErrorInterpreter.interpret(exception)}
   catch
-    kind, reason ->
-      Logger.error("Bloom: release #{version} is committed, but #{Exception.format(kind, reason, __STACKTRACE__)}")
+    kind, reason -> {:incomplete, ErrorInterpreter.crash("the rest of the commit", kind, reason, __STACKTRACE__)}
   end
 
   # init:restart, which boots the permanent release in this same VM, has its configuration from where these say.
@@ -61,6 +59,8 @@ defmodule Bloom.Deployment.Steps.Commit do
       if File.read(to) != {:ok, content},
         do: DurableFile.write!(to, content, Bitwise.band(File.stat!(from).mode, 0o777))
     end
+
+    :ok
   end
 
   defp ls(dir) do
