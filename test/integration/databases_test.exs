@@ -147,6 +147,15 @@ defmodule Bloom.Integration.DatabasesTest do
     assert message =~ "restored (the strategy :backup_only says so)"
     assert applied(database) == [@store]
     assert Node.get(node, "/store") == "first 1"
+
+    # On the way back as well, and not what was backed up under that version later.
+    assert {:ok, _deployment} = deploy(node, "2.1.0-db")
+    assert {:ok, %{id: before}} = call(node, Bloom.Metadata, :get_backup_info, ["2.1.0-db"])
+    assert {:ok, _later} = call(node, Bloom.DatabaseBackup, :create_backup, ["2.1.0-db"])
+    assert :ok = rollback(node)
+    assert last_deployment(node).reason =~ "backup #{before} restored (the strategy :backup_only says so)"
+    assert applied(database) == [@store]
+    assert Node.get(node, "/store") == "first 1"
   end
 
   @tag env: [{"GARDEN_ROLLBACK_STRATEGY", "skip"}]
