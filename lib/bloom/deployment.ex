@@ -234,6 +234,7 @@ defmodule Bloom.Deployment do
         drive(%{state | recovering: not Recovery.goes_on?(unfinished)}, fn -> Recovery.settle(unfinished) end)
 
       {:error, error} ->
+        ErrorLog.write(:error, "no deployment is let in", error)
         ended(state, {:error, error})
 
       {:ok, nil} ->
