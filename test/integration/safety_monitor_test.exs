@@ -4,12 +4,20 @@ defmodule Bloom.Integration.SafetyMonitorTest do
 
   alias Bloom.SafetyMonitor
 
-  # The baseline is of the minutes before: long enough to hold a few answers of the probe.
-  defp baseline(node) do
-    case Node.rpc(node, SafetyMonitor, :baseline, []) do
-      %{response_ms: %{"look" => ms}, errors_per_minute: errors} = baseline when ms != nil and errors != nil -> baseline
-      _too_early -> receive(after: (100 -> baseline(node)))
-    end
+  @noise """
+  noise = fn noise ->
+    :logger.error("the gate creaks")
+    receive(after: (20 -> noise.(noise)))
+  end
+
+  spawn(fn -> Process.group_leader(self(), Process.whereis(:init)) && noise.(noise) end)
+  """
+
+  # The baseline is of the minutes before: long enough to hold a few answers of the probe, and to say something of errors.
+  defp baseline(node, wanted \\ [:errors_per_minute]) do
+    baseline = Node.rpc(node, SafetyMonitor, :baseline, [])
+    known? = baseline[:response_ms]["look"] != nil and Enum.all?(wanted, &(baseline[&1] != nil))
+    if known?, do: baseline, else: receive(after: (100 -> baseline(node, wanted)))
   end
 
   defp watch(node, version, baseline) do
@@ -40,12 +48,20 @@ defmodule Bloom.Integration.SafetyMonitorTest do
     assert [reason] = reasons
     assert reason =~ ~r/^\d+ errors in the \d s since the switch, limit 10 a minute, 0 before the switch$/
     assert Node.rpc(node, SafetyMonitor, :stop, []) == :ok
+
+    # As many errors beside the old release as beside the new one are no reason to take it back.
+    Node.eval(node, @noise)
+    Node.rpc(node, Application, :put_env, [:bloom, :probation_ms, 2_000])
+    assert :ok = rollback(node)
+    assert {:ok, [%{outcome: :committed, mode: :hot} | _]} = Node.rpc(node, Bloom.Metadata, :get_deployment_history, [])
+    assert %{measures: measures, limits: limits} = Node.rpc(node, SafetyMonitor, :last_judgement, [])
+    assert measures.errors_per_minute > limits.errors_per_minute
   end
 
   @tag garden: "1.1.0"
   test "a probe that has become slow is seen over its URL", %{node: node} do
     :ok = install(node, "1.3.0-slow")
-    baseline = baseline(node)
+    baseline = baseline(node, [])
     assert :ok = switch(node, "1.3.0-slow")
     ref = watch(node, "1.3.0-slow", baseline)
     assert_receive {:bloom_safety, ^ref, {:unsafe, [reason]}}, 30_000
