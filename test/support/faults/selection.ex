@@ -24,7 +24,8 @@ defmodule Bloom.Test.Faults.Selection do
   @spec points(Recording.t(), [kind()]) :: [Point.t()]
   def points(recording, kinds) do
     places = for %{number: at, errno: 0} = operation <- recording.operations, at != nil, do: {at, operation}
-    {last, _operation} = List.last(places)
+    # The last ones may have failed.
+    last = Enum.max(for %{number: at} <- recording.operations, at != nil, do: at)
     places = places ++ [{last + 1, nil}]
 
     groups = groups(recording, places)
@@ -90,7 +91,8 @@ defmodule Bloom.Test.Faults.Selection do
 
   defp needs_space?({_at, operation}), do: operation != nil and operation.kind in [:create, :write, :mkdir]
 
-  # Between two operations that make something durable most cuts leave the same disk. The last is always its own: what
+  # Between two operations that make something durable most cuts leave the same disk; after a trial has booted it is not
+  # the same in spite of that. The last is always its own: what
   # was promised by then must be there.
   defp power_cuts(recording, model, places) do
     wanted = Map.new(places)
@@ -100,10 +102,12 @@ defmodule Bloom.Test.Faults.Selection do
       Enum.reduce(recording.operations, {Disk.new(recording.armed), MapSet.new(), []}, fn operation,
                                                                                           {disk, seen, points} ->
         {seen, points} =
-          if is_map_key(wanted, operation.number),
-            do:
-              unless_seen(disk, model, seen, points, point(recording, {:power, model}, {operation.number, operation})),
-            else: {seen, points}
+          if is_map_key(wanted, operation.number) do
+            point = point(recording, {:power, model}, {operation.number, operation})
+            unless_seen(disk, model, Recording.trials(recording, operation.number), seen, points, point)
+          else
+            {seen, points}
+          end
 
         {Disk.apply(disk, operation), seen, points}
       end)
@@ -111,8 +115,8 @@ defmodule Bloom.Test.Faults.Selection do
     Enum.reverse([point(recording, {:power, model}, {last, nil}) | points])
   end
 
-  defp unless_seen(disk, model, seen, points, point) do
-    image = :erlang.phash2(Disk.image(disk, model), 4_294_967_296)
+  defp unless_seen(disk, model, trials, seen, points, point) do
+    image = :erlang.phash2({Disk.image(disk, model), trials}, 4_294_967_296)
     if image in seen, do: {seen, points}, else: {MapSet.put(seen, image), [point | points]}
   end
 
