@@ -138,7 +138,10 @@ defmodule Bloom.Test.Faults.Selection do
     for {element, index} <- Enum.with_index(list), index in wanted, do: element
   end
 
-  @doc "At most `count` points, evenly spread over each scenario and fault."
+  @doc """
+  About `count` points, evenly spread over each scenario and fault, at least one of each; of power cuts always the last,
+  as what was answered must be there.
+  """
   @spec thin([Point.t()], pos_integer()) :: [Point.t()]
   def thin(points, count) when length(points) <= count, do: points
 
@@ -147,8 +150,15 @@ defmodule Bloom.Test.Faults.Selection do
 
     points
     |> Enum.group_by(&{&1.scenario, Point.fault_name(&1.fault)})
-    |> Enum.flat_map(fn {_group, points} -> spread(points, max(round(length(points) * share), 1)) end)
+    |> Enum.flat_map(fn {_group, points} -> few(points, max(round(length(points) * share), 1)) end)
   end
+
+  defp few([%Point{fault: {:power, _model}}, _second | _more] = points, count) do
+    {others, [last]} = Enum.split(points, -1)
+    spread(others, max(count - 1, 1)) ++ [last]
+  end
+
+  defp few(points, count), do: spread(points, count)
 
   @doc "`count` points at random: every kind of fault in turn, each on the scenario that has had the fewest."
   @spec sample([Point.t()], pos_integer()) :: [Point.t()]
