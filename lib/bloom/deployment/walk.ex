@@ -259,7 +259,7 @@ defmodule Bloom.Deployment.Walk do
       end
     end
 
-    result
+    if match?({:error, _error, _context}, result) and ReleaseHandler.vm_ending?(), do: :restarting, else: result
   end
 
   defp not_cancelled(context, done) do
