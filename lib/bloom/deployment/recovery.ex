@@ -83,7 +83,6 @@ defmodule Bloom.Deployment.Recovery do
   def settle({context, journal} = unfinished) do
     # A process that was killed cleans nothing up.
     Native.ok!(Native.archive_sweep(context.root.path))
-    sweep_files(context.root.path, &upload?/1)
     context = Report.begin(context, resumed: true)
     started = started(context, journal, :run)
     decisive = Steps.decisive(context.operation)

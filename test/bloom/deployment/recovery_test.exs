@@ -147,12 +147,17 @@ defmodule Bloom.Deployment.RecoveryTest do
     assert there?(path, "releases/1.2.0")
   end
 
-  test "what a killed process was writing is swept", %{id: id, root: root, path: path} do
+  test "an installation is undone beside a directory that nobody can read as a release", %{path: path} do
+    root = FakeRoot.make(path, [release("1.0.0", :permanent)])
+    FakeRoot.write(path, "releases/notes/start.boot", "")
+    before = ["erts-13.1.5", "lib/#{@kernel}", "lib/garden-1.0.0", "releases/1.0.0", "releases/notes"]
+    FakeRoot.write(path, "releases/1.1.0/garden.rel", "")
     runs("1.0.0")
-    ran(id, :plan)
-    FakeRoot.write(path, "releases/1.1.0/sys.config.pristine.17.tmp", "half")
-    settle(root)
-    refute there?(path, "releases/1.1.0/sys.config.pristine.17.tmp")
+    {:ok, id} = Metadata.start_deployment(%{operation: :install, version: "1.1.0", from_version: "1.0.0"})
+    :ok = Metadata.update_deployment(id, %{facts: %{units_before: before}})
+    ran(id, :stage)
+    assert {{:error, %Error{code: :interrupted}}, _log} = settle(root)
+    refute there?(path, "releases/1.1.0")
   end
 
   describe "a restart switch that was interrupted" do

@@ -24,9 +24,11 @@ defmodule Bloom.Deployment.Steps.Stage do
 
   @impl true
   def undo(%Context{root: root} = context) do
-    with {:ok, needed} <- needed_elsewhere(context) do
+    added = added(context)
+
+    with {:ok, needed} <- needed_elsewhere(context, added) do
       # The release's own directory was placed last and goes first.
-      Native.archive_unstage(root.path, Enum.reject(added(context), &(&1 in needed)))
+      Native.archive_unstage(root.path, Enum.reject(added, &(&1 in needed)))
     end
   end
 
@@ -34,7 +36,13 @@ defmodule Bloom.Deployment.Steps.Stage do
   defp added(_not_started), do: []
 
   # Between an interruption and now, another release may have come by another hand.
-  defp needed_elsewhere(%{root: root, version: version}) do
+  defp needed_elsewhere(%{root: root, version: version}, added) do
+    if Enum.any?(added, &(String.starts_with?(&1, "releases/") and &1 != "releases/#{version}")),
+      do: needed_by_others(root, version),
+      else: {:ok, []}
+  end
+
+  defp needed_by_others(root, version) do
     with {:ok, inventory} <- Inventory.read(root) do
       others = Enum.reject(inventory.releases, &(&1.version == version and &1.status == nil))
       own = for release <- others, do: "releases/#{release.version}"
