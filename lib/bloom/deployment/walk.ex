@@ -14,7 +14,7 @@ defmodule Bloom.Deployment.Walk do
 
   require Logger
 
-  alias Bloom.{Config, Error, ErrorLog, LifecycleManager, Metadata, ReleaseHandler}
+  alias Bloom.{Config, Deployment, Error, ErrorLog, LifecycleManager, Metadata, ReleaseHandler}
   alias Bloom.Deployment.{Context, Failure, Report, Status, Steps}
 
   @type result :: :ok | :handover | {:ok, :restarting} | {:error, Error.t()}
@@ -95,6 +95,7 @@ defmodule Bloom.Deployment.Walk do
   # The journal has the failure, and no end of the deployment yet.
   defp ending(context, error) do
     ErrorLog.write(:error, "#{context.operation} of release #{context.version} failed, and the VM ends", error)
+    Deployment.answer({:error, error})
     restarting(context)
   end
 
