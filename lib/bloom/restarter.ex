@@ -46,8 +46,8 @@ defmodule Bloom.Restarter do
 
   defp heart_line?(release) do
     case File.read(Path.join(release, "vm.args")) do
-      {:ok, arguments} -> arguments =~ ~r/^\s*-heart(\s|$)/m
-      {:error, :enoent} -> false
+      {:ok, arguments} -> arguments =~ ~r/^[^#\n]*(?<!\S)-heart(\s|$)/m
+      {:error, _unreadable} -> false
     end
   end
 

@@ -9,15 +9,16 @@ defmodule Bloom.Deployment.RestartSwitch do
   require Logger
 
   alias Bloom.Deployment.{Context, Status}
-  alias Bloom.{Config, Error, Metadata, Restarter, Root, TrialBoot}
+  alias Bloom.{Config, Deployment, Error, Metadata, Restarter, Root, TrialBoot}
 
   @doc "Arms the trial and ends this VM; `Bloom.Deployment.Recovery` goes on in the next one."
   @spec run(Context.t()) :: {:restarting, Context.t()} | {:error, Error.t()}
   def run(%Context{root: root, version: version} = context) do
     with {:ok, restarter} <- ready(context),
          {:ok, context} <- Context.keep_facts(context, %{restarter: restarter}),
-         # From here on no cancel is let in.
+         # From here on no cancel is let in, and one that was is known when the server has answered.
          :ok <- Status.stage(:restarting),
+         :ok <- Deployment.await_responsive(),
          :ok <- TrialBoot.arm(root.path, version, div(Config.get(:trial_timeout_ms) + 999, 1000)),
          :ok <- not_cancelled(root) do
       Logger.notice("Bloom restarts the node for a trial of release #{version}")
@@ -26,7 +27,6 @@ defmodule Bloom.Deployment.RestartSwitch do
     end
   end
 
-  # One that was let in right before is known by now: arming takes longer.
   defp not_cancelled(root) do
     if Status.cancelled?() do
       :ok = TrialBoot.disarm(root.path)
@@ -54,8 +54,8 @@ defmodule Bloom.Deployment.RestartSwitch do
   @doc """
   Ends the trial: the next boot is that of the permanent release.
 
-  By what started the trial, whatever the release on trial is configured to say of that. Where nothing is known, the trial
-  stays unconfirmed and the boot guard's watchdog ends it.
+  By what started the trial, whatever the release on trial is configured to say of that. Where nothing is known, a trial that
+  is not confirmed yet stays so, and the boot guard's watchdog ends it.
   """
   @spec back(Context.t()) :: :restarting | {:error, Error.t()}
   def back(%Context{root: root, version: version} = context) do

@@ -76,8 +76,8 @@ defmodule Bloom.Deployment.RefusalsTest do
       test "a restart that heart would not follow, as the release does without it", %{root: root, path: path} do
         with_heart()
         args = fn version, text -> FakeRoot.write(path, "releases/#{version}/vm.args", text) end
-        args.("1.0.0", "+P 1000\n-heart\n")
-        args.("1.1.0", "# -heart\n")
+        args.("1.0.0", "+P 1000 -heart\n")
+        args.("1.1.0", "# -heart\n-name no-heart\n")
         assert {:error, %Error{code: :no_restarter, message: message}} = plan(root, unquote(operation), mode: :restart)
         assert message =~ "its vm.args has no -heart"
         args.("1.1.0", "-heart")
