@@ -2,6 +2,7 @@ defmodule Bloom.RollbackTarget do
   @moduledoc "Which release a rollback goes back to."
 
   alias Bloom.{Config, Error, Metadata}
+  alias Bloom.Metadata.History
 
   @type releases :: [%{:version => String.t(), :status => atom() | nil, optional(atom()) => term()}]
 
@@ -20,11 +21,11 @@ defmodule Bloom.RollbackTarget do
     end
   end
 
-  # A switch that took effect and was left open is completed before a rollback begins.
+  # A deployment that took effect and was left open is completed before a rollback begins.
   defp from_history(running) do
     case Metadata.unfinished_deployment() do
-      {:ok, %{operation: :switch, version: ^running, from_version: from}} when from != nil -> {:ok, from}
-      _none_or_not_this -> Metadata.get_rollback_target()
+      {:ok, %{version: ^running} = open} -> History.rollback_target(open)
+      _none_or_not_this -> History.rollback_target()
     end
   end
 

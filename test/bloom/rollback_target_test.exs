@@ -41,6 +41,18 @@ defmodule Bloom.RollbackTargetTest do
     assert RollbackTarget.fetch("1.2.0", releases) == {:ok, "1.0.0"}
   end
 
+  test "is what a rollback that took effect leaves, though it is not completed" do
+    for {version, from} <- [{"1.1.0", "1.0.0"}, {"1.2.0", "1.1.0"}] do
+      {:ok, id} = Metadata.start_deployment(%{operation: :switch, version: version, from_version: from})
+      :ok = Metadata.finish_deployment(id, :committed)
+    end
+
+    {:ok, _open} = Metadata.start_deployment(%{operation: :rollback, version: "1.1.0", from_version: "1.2.0"})
+    assert RollbackTarget.fetch("1.1.0", @releases) == {:ok, "1.0.0"}
+    # It did not: it goes there when it is tried again.
+    assert RollbackTarget.fetch("1.2.0", @releases) == {:ok, "1.1.0"}
+  end
+
   test "without a history is what ran and was registered before" do
     assert RollbackTarget.fetch("1.2.0", @releases) == {:ok, "1.1.0"}
     assert {:error, %Error{code: :no_rollback_target}} = RollbackTarget.fetch("1.0.0", @releases)

@@ -32,14 +32,14 @@ defmodule Bloom.Metadata.History do
     end
   end
 
-  @doc "The version that a rollback goes back to."
-  @spec rollback_target() :: {:ok, String.t()} | {:error, Error.t()}
-  def rollback_target do
+  @doc "The version that a rollback goes back to, or will when `open`, a deployment that has not ended, is committed."
+  @spec rollback_target(map() | nil) :: {:ok, String.t()} | {:error, Error.t()}
+  def rollback_target(open \\ nil) do
     committed =
       "SELECT operation, from_version FROM deployments " <>
         "WHERE outcome = 'committed' AND operation IN ('switch', 'rollback') ORDER BY id"
 
-    with {:ok, rows} <- Store.query(committed), do: rows |> replay() |> top()
+    with {:ok, rows} <- Store.query(committed), do: (rows ++ row(open)) |> replay() |> top()
   end
 
   @doc false
@@ -77,6 +77,11 @@ defmodule Bloom.Metadata.History do
       ["rollback", _from], stack -> Enum.drop(stack, 1)
     end)
   end
+
+  defp row(%{operation: operation, from_version: from}) when operation in [:switch, :rollback],
+    do: [[Atom.to_string(operation), from]]
+
+  defp row(_none_or_no_switch), do: []
 
   defp top([version | _older]), do: {:ok, version}
 
