@@ -59,7 +59,8 @@ defmodule Bloom.Deployment.Driver do
   @doc """
   Settles what was left before something else begins; an error says why that must not begin yet.
 
-  A cleanup may where all that is missing is the end in the journal: room may be what it takes to write it.
+  A cleanup may where all that is missing is the end in the journal, or what took effect cannot be completed: room may be
+  what it takes, and a cleanup spares both releases of what is open.
   """
   @spec settle(nil | {Context.t(), [map()]}, atom()) :: :ok | {:error, Error.t()} | {:ok, :restarting}
   def settle(unfinished, before \\ :deployment)
@@ -68,7 +69,10 @@ defmodule Bloom.Deployment.Driver do
   # Nobody waits for that one: what it answers on its way is not for whoever asked for this deployment.
   def settle({context, journal}, before) do
     case Recovery.settle({%{context | opts: Keyword.put(context.opts, :wait, :commit)}, journal}) do
-      {:error, %Error{code: code} = error} when code in [:take_back_failed, :not_settled] ->
+      {:error, %Error{code: :take_back_failed} = error} ->
+        {:error, error}
+
+      {:error, %Error{code: :not_settled} = error} when before != :cleanup ->
         {:error, error}
 
       {:ok, :restarting} ->

@@ -56,7 +56,8 @@ defmodule Bloom.Deployment.Failure do
       suggestions:
         error.suggestions ++
           [
-            "mend that: the next deployment or start of the node completes it first, and until then no deployment is let in"
+            "mend that: the next deployment or start of the node completes it first",
+            "until then a cleanup is all that is let in"
           ]
     )
   end

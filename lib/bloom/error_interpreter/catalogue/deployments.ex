@@ -38,7 +38,7 @@ defmodule Bloom.ErrorInterpreter.Catalogue.Deployments do
            "what an interrupted switch left cannot be put in order: …",
            "… of release … took effect and could not be completed: …"
          ], "The node serves on, and deployments are refused until this works.",
-         "Make room and the root writable, then try again or restart the node."},
+         "Make room (a cleanup is let in where the release took effect) and the root writable, then try again or restart the node."},
       overtaken:
         {"… of release … from … was left unfinished, and … runs now, which Bloom has not switched to; nothing of it is undone",
          "The deployment was interrupted, and the node was put on another release by hand before it could be settled.",
