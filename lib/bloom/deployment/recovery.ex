@@ -90,7 +90,7 @@ defmodule Bloom.Deployment.Recovery do
     cond do
       # What runs may have been made permanent by another hand.
       Enum.any?([decisive, Steps.Switch], &(&1 in started)) and decisive.happened?(context) ->
-        context.operation |> Steps.of() |> Enum.drop_while(&(&1 != decisive)) |> Walk.complete(context)
+        decisive |> left(context, journal) |> Walk.complete(context)
 
       overtaken?(context, started) ->
         SysConfig.restore_all(context.root.path)
@@ -105,6 +105,13 @@ defmodule Bloom.Deployment.Recovery do
         context = tried(context)
         Walk.back(Enum.reverse(started), context, interrupted(context, journal))
     end
+  end
+
+  # The decisive step, and what of those that follow it the journal does not have as done: each attempt would do them again.
+  defp left(decisive, context, journal) do
+    done = for %{step: name, phase: :run, result: :ok} <- journal, do: name
+    [^decisive | later] = context.operation |> Steps.of() |> Enum.drop_while(&(&1 != decisive))
+    [decisive | Enum.reject(later, &(&1.name() in done))]
   end
 
   # A removal looks itself at what is needed now.

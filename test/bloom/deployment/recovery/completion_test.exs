@@ -64,12 +64,18 @@ defmodule Bloom.Deployment.Recovery.CompletionTest do
       assert why =~ "/bin/garden"
     end
 
-    test "keeps nothing waiting that comes after it" do
+    test "keeps nothing waiting that comes after it, which is not done again", %{id: id, root: root, path: path} do
       assert_received {:told, %{kind: :after, version: "1.1.0"}}
+      settle(root)
+      File.rm_rf!(Path.join(path, "bin/garden"))
+      settle(root)
+      assert %{outcome: :committed} = deployment(id)
+      refute_received {:told, _info}
     end
 
     test "is completed by whoever comes when it can be", %{id: id, root: root, path: path} do
       assert {{:error, %Error{code: :not_settled}}, _log} = settle(root, &Driver.settle/1)
+      assert {:ok, _log} = settle(root, &Driver.settle(&1, :cleanup))
       File.rm_rf!(Path.join(path, "bin/garden"))
       assert {:ok, _log} = settle(root, &Driver.settle/1)
       assert File.read!(Path.join(path, "bin/garden")) == "of another Mix version"
