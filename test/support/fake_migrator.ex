@@ -15,11 +15,12 @@ defmodule Bloom.Test.FakeMigrator do
   @doc "Starts it with these versions among the files, none of them applied; `failing` fail in either direction."
   def start_link(opts) do
     state = %{files: opts[:files], applied: [], failing: Keyword.get(opts, :failing, [])}
-    state = Map.merge(state, %{unreachable: 0, code: :database_unreachable, repo: "Garden.Repo", live: nil})
+    state = Map.merge(state, %{unreachable: 0, code: :database_unreachable, repo: "Garden.Repo", live: nil, surveys: 0})
     Agent.start_link(fn -> state end, name: __MODULE__)
   end
 
   def applied, do: Agent.get(__MODULE__, &in_database/1)
+  def surveys, do: Agent.get(__MODULE__, & &1.surveys)
   def change(changes), do: Agent.update(__MODULE__, &Map.merge(&1, changes))
 
   @impl true
@@ -27,6 +28,8 @@ defmodule Bloom.Test.FakeMigrator do
 
   @impl true
   def survey(_request) do
+    Agent.update(__MODULE__, &%{&1 | surveys: &1.surveys + 1})
+
     Agent.get_and_update(__MODULE__, fn
       %{unreachable: 0} = state ->
         {{:ok, surveyed(state)}, state}

@@ -15,7 +15,8 @@ defmodule Bloom.Deployment.SchemaRollback do
   alias Bloom.{Config, DatabaseBackup, Error, MigrationTracker}
   alias Bloom.Deployment.Context
 
-  @type backup :: {:ok, MigrationTracker.backup()} | {:error, Error.t()}
+  @typedoc "Asked for only where it is to be restored: to find it may take as long as a migration."
+  @type backup :: (() -> {:ok, MigrationTracker.backup()} | {:error, Error.t()})
 
   # Between two attempts to reach a database that may be starting as well, after a power cut.
   @pause_ms 1_000
@@ -48,7 +49,10 @@ defmodule Bloom.Deployment.SchemaRollback do
     end
   end
 
-  @doc "Takes migrations back, with the code of release `version`. `backup` is one of before they were run, or why there is none."
+  @doc """
+  Takes migrations back, with the code of release `version`. `backup` answers one of before they were run, or why there
+  is none.
+  """
   @spec run(Context.t(), String.t(), [MigrationTracker.migration()], backup()) ::
           {:ok, Context.t()} | {:error, Error.t()}
   def run(context, _version, [], _backup), do: {:ok, context}
@@ -74,10 +78,9 @@ defmodule Bloom.Deployment.SchemaRollback do
     end
   end
 
-  defp restore(_context, _version, {:error, none}, _migrations, _why), do: {:error, none}
-
-  defp restore(context, version, {:ok, backup}, migrations, why) do
-    with {:ok, {discards, how_much}} <- discards(backup),
+  defp restore(context, version, backup, migrations, why) do
+    with {:ok, backup} <- backup.(),
+         {:ok, {discards, how_much}} <- discards(backup),
          text = "backup #{backup.id} restored (#{why}), which discards #{how_much}",
          facts = %{restored: %{backup: backup.id, discards: discards}},
          {:ok, context} <- Context.keep_facts(Context.note(context, text), facts),

@@ -136,6 +136,20 @@ defmodule Bloom.Deployment.RevertTest do
     assert standing() == [1, 2]
   end
 
+  test "nothing is asked of a backup that is not restored", %{context: context} do
+    deploy(context, "1.1.0", [1])
+    deploy(context, "1.2.0", [1, 2])
+
+    # It stays, is rolled back, and is gone: one survey each, of what is applied.
+    for {strategy, left} <- [skip: [1, 2], ecto_first: [2], ecto_first: [2]] do
+      put_option(:database_migration_rollback_strategy, strategy)
+      before = FakeMigrator.surveys()
+      assert {{:ok, _back}, _log} = revert(context, "1.2.0", "1.0.0", [1, 2], [1])
+      assert FakeMigrator.surveys() == before + 1
+      assert FakeMigrator.applied() == left
+    end
+  end
+
   test "nothing is restored where no backup was made before the migration", %{context: context, live: live} do
     {:ok, _ran} = MigrationTracker.run("1.1.0", [%{repo: inspect(Repo), version: 1, name: "m"}])
     by_hand("1.1.0")

@@ -92,8 +92,7 @@ defmodule Bloom.Test.Faults.Selection do
   defp needs_space?({_at, operation}), do: operation != nil and operation.kind in [:create, :write, :mkdir]
 
   # Between two operations that make something durable most cuts leave the same disk; after a trial has booted it is not
-  # the same in spite of that. The last is always its own: what
-  # was promised by then must be there.
+  # the same in spite of that. The last is always its own: what was promised by then must be there.
   defp power_cuts(recording, model, places) do
     wanted = Map.new(places)
     {last, nil} = List.last(places)

@@ -29,7 +29,7 @@ defmodule Bloom.Deployment.Steps.Migrate do
   @impl true
   def undo(%Context{} = context) do
     with {:ok, applied} <- SchemaRollback.applied(context.version, pending(context)) do
-      SchemaRollback.run(context, context.version, applied, backup(context.facts))
+      SchemaRollback.run(context, context.version, applied, fn -> backup(context.facts) end)
     end
   end
 

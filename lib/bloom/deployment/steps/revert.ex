@@ -22,8 +22,10 @@ defmodule Bloom.Deployment.Steps.Revert do
 
   @impl true
   def run(%Context{facts: %{schema: %{down: down}}} = context) do
-    with {:ok, applied} <- SchemaRollback.applied(context.root.running, down),
-         {:ok, context} <- SchemaRollback.run(context, context.root.running, applied, backup(context, down)) do
+    running = context.root.running
+
+    with {:ok, applied} <- SchemaRollback.applied(running, down),
+         {:ok, context} <- SchemaRollback.run(context, running, applied, fn -> backup(context, down) end) do
       {:ok, context}
     else
       {:error, error} -> {:error, not_reverted(context, error)}
