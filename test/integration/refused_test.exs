@@ -104,7 +104,7 @@ defmodule Bloom.Integration.RefusedTest do
     assert state(node) == before
   end
 
-  test "a damaged archive is refused, a good one can be cancelled while it unpacks, and is taken afterwards", %{
+  test "a damaged archive is refused, a long one can be cancelled while it unpacks, a good one is taken afterwards", %{
     node: node
   } do
     archive = Bloom.Test.Garden.archive("1.1.0")
@@ -121,7 +121,7 @@ defmodule Bloom.Integration.RefusedTest do
       assert state(node) == before
     end
 
-    File.write!(upload, bytes)
+    File.write!(upload, long(bytes))
     before = state(node)
     assert {:ok, {:error, "cancelled" <> _}} = Node.eval(node, @cancelled_while_it_unpacks)
     assert state(node) == before
@@ -132,6 +132,25 @@ defmodule Bloom.Integration.RefusedTest do
 
     assert :ok = install(node, "1.1.0")
     assert :ok = switch(node, "1.1.0")
+  end
+
+  # With so many zeros after its last file that progress is told long before they are read.
+  defp long(archive) do
+    tar = :zlib.gunzip(archive)
+    zeros = :binary.copy(<<0>>, 1_048_576)
+    stream = :zlib.open()
+    :ok = :zlib.deflateInit(stream, :none, :deflated, 31, 8, :default)
+    files = :zlib.deflate(stream, tar, :full)
+    :ok = :zlib.deflateParams(stream, :best_speed, :default)
+    # Flushed in full, the second mebibyte is compressed as every other one would be.
+    [first, second] = for _mebibyte <- 1..2, do: :zlib.deflate(stream, zeros, :full)
+
+    zeros_crc = :erlang.crc32(zeros)
+    combine = fn _mebibyte, crc -> :erlang.crc32_combine(crc, zeros_crc, byte_size(zeros)) end
+    crc = Enum.reduce(1..1_000, :erlang.crc32(tar), combine)
+    size = byte_size(tar) + 1_000 * byte_size(zeros)
+    # An empty last block, and gzip's trailer.
+    [files, first, List.duplicate(second, 999), <<3, 0, crc::little-32, size::little-32>>]
   end
 
   test "an archive of another version under this name is refused", %{node: node} do
