@@ -83,13 +83,22 @@ defmodule Bloom.Deployment.RecoveryTest do
       assert_received {:told, %{outcome: :failed}}
     end
 
-    test "forgets its trial", %{id: id, root: root, path: path} do
+    test "forgets its trial and what it lent", %{id: id, root: root, path: path} do
       :ok = Metadata.update_deployment(id, %{mode: :restart, facts: %{mode: :restart}})
       ran(id, :switch)
       runs("1.2.0")
       FakeRoot.write(path, "releases/.bloom-trial", "1.1.0 60\n")
+      FakeRoot.write(path, "releases/1.1.0/sys.config.pristine", "")
       assert {{:error, %Error{code: :overtaken}}, _log} = settle(root)
       assert Bloom.TrialBoot.state(path) == :none
+      refute there?(path, "releases/1.1.0/sys.config.pristine")
+    end
+
+    test "is no removal: that looks itself at what is needed now", %{root: root} do
+      MockReleaseHandler.add_mock_release(:garden, "1.2.0", :old)
+      {:ok, id} = Metadata.start_deployment(%{operation: :remove, version: "1.2.0", from_version: "1.0.0"})
+      ran(id, :remove)
+      assert {{:error, %Error{code: :interrupted}}, _log} = settle(root)
     end
 
     test "is complete where it was made permanent", %{id: id, root: root, path: path} do
