@@ -11,7 +11,7 @@
  *
  * Before the N-th operation, ACTION is done: "kill" (SIGKILL to the node), "stop" (SIGSTOP), "full" (from now on, as long
  * as FAULTS_ARM is there, nothing that needs space succeeds), "kill_full" (both), "pause" (the operation waits until
- * FAULTS_ARM is gone, and the file FAULTS_ARM.paused says so) or "record" (nothing).
+ * FAULTS_ARM or FAULTS_ARM.paused is gone, the file that says so) or "record" (nothing).
  *
  * A record, in the byte order of the machine: u32 length of what follows, u32 pid, u32 number of the operation (0 where it
  * is not counted), i32 errno (0 where it succeeded), u32 operation, u32 mode, i64 offset (of a creation: 1 where a file
@@ -151,14 +151,15 @@ static int needs_space(const struct operation *operation)
     return (kind == CREATE && !operation->offset) || kind == WRITE || kind == MKDIR || kind == LINK || kind == SYMLINK;
 }
 
-static void pause_until_disarmed(void)
+/* Until one of the two is gone: who lets it go on may arm anew at once. */
+static void pause_until_released(void)
 {
     uint32_t at;
     char action[16], path[PATH_MAX];
     const struct timespec moment = {0, 1000000};
     snprintf(path, sizeof path, "%s.paused", arm_path);
     syscall(SYS_close, syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    while (armed(&at, action))
+    while (armed(&at, action) && syscall(SYS_faccessat, AT_FDCWD, path, F_OK) == 0)
         nanosleep(&moment, NULL);
 }
 
@@ -190,7 +191,7 @@ int before(const struct operation *operation)
             return -1;
         }
         if (number_of_last == at && strcmp(action, "pause") == 0)
-            pause_until_disarmed();
+            pause_until_released();
         if (number_of_last == at && (strncmp(action, "kill", 4) == 0 || strcmp(action, "stop") == 0))
             signal_node(action[0] == 'k' ? SIGKILL : SIGSTOP);
     }
