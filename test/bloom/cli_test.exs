@@ -35,7 +35,7 @@ defmodule Bloom.CLITest do
       assert {:done, text, ""} = run(["status"], answers)
 
       assert text == """
-             garden 1.0.0 (permanent) runs on nonode@nohost
+             garden 1.0.0 (permanent) runs on #{node()}
              switch 1.1.0: on probation, 1 s left
              #8  2026-01-02 03:04:05Z  switch 1.0.0 -> 1.1.0: committed
              """

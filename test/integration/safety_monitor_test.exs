@@ -51,7 +51,7 @@ defmodule Bloom.Integration.SafetyMonitorTest do
 
     # As many errors beside the old release as beside the new one are no reason to take it back.
     Node.eval(node, @noise)
-    Node.rpc(node, Application, :put_env, [:bloom, :probation_ms, 2_000])
+    Node.rpc(node, Application, :put_env, [:bloom, :probation_ms, 4_000])
     assert :ok = rollback(node)
     assert {:ok, [%{outcome: :committed, mode: :hot} | _]} = Node.rpc(node, Bloom.Metadata, :get_deployment_history, [])
     assert %{measures: measures, limits: limits} = Node.rpc(node, SafetyMonitor, :last_judgement, [])
