@@ -91,15 +91,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_allocated_is_resident() {
-        let before = memory().unwrap().resident;
-        let block = vec![1_u8; 64 << 20];
-        let after = memory().unwrap().resident;
-        assert!(after > before + (32 << 20), "{before} {after}");
-        assert_eq!(block[block.len() - 1], 1);
-    }
-
-    #[test]
     fn space_is_plausible() {
         let space = space(Path::new(".")).unwrap();
         assert!(space.total > 0 && space.free <= space.total, "{space:?}");
