@@ -73,15 +73,22 @@ defmodule Bloom.AppEnv do
   end
 
   @doc """
-  Splits an environment into what `sys.config` can say and the rest (values with pids, references or
-  anonymous functions), which has to be put after the switch.
+  Splits an environment into what `sys.config` can say and the rest, which has to be put after the switch: values with
+  pids, references or anonymous functions, and what the VM's command line says too, as `-app key value`.
+
+  That counts more than `sys.config` for OTP (`do_change_appl` in `application_controller.erl`), but less than what
+  config providers set at a boot. `arguments` are of the form of `:init.get_arguments/0`.
+
+      iex> Bloom.AppEnv.split([app: [a: 1, b: 2, c: self()]], app: [~c"b", ~c"3"])
+      {[app: [a: 1]], [app: [b: 2, c: self()]]}
   """
-  @spec split(env()) :: {written :: env(), put :: env()}
-  def split(env) do
+  @spec split(env(), [{atom(), [charlist()]}]) :: {written :: env(), put :: env()}
+  def split(env, arguments \\ :init.get_arguments()) do
     {written, put} =
       env
       |> Enum.map(fn {app, keys} ->
-        {written, put} = Enum.split_with(keys, fn {_key, value} -> writable?(value) end)
+        given = for {^app, pairs} <- arguments, [key, _value] <- Enum.chunk_every(pairs, 2), do: to_string(key)
+        {written, put} = Enum.split_with(keys, fn {key, value} -> writable?(value) and to_string(key) not in given end)
         {{app, written}, {app, put}}
       end)
       |> Enum.unzip()

@@ -37,6 +37,10 @@ defmodule Bloom.Integration.HazardsTest do
   test "the configuration is the target's, resolved; what was put at run time stays", %{node: node, root: root} do
     Node.rpc(node, Application, :put_env, [:garden, :put_by, :hand])
     Node.eval(node, "Application.put_env(:garden, :put_fun, fn -> :called end)")
+    # It is on the command line of the VM, too, and does not count at a boot, where runtime.exs says something else.
+    assert {:ok, given} = Node.rpc(node, :init, :get_argument, [:bloom])
+    assert [~c"probation_ms", ~c"1000"] in given
+    assert Node.rpc(node, Application, :get_env, [:bloom, :probation_ms]) == 300
     :ok = install(node, "1.1.0")
     pristine = File.read!(Path.join(root, "releases/1.1.0/sys.config"))
 
@@ -45,6 +49,7 @@ defmodule Bloom.Integration.HazardsTest do
     assert Node.get(node, "/owner") == "ada"
     assert Node.rpc(node, Application, :get_env, [:garden, :put_by]) == :hand
     assert Node.eval(node, "Application.get_env(:garden, :put_fun).()") == :called
+    assert Node.rpc(node, Application, :get_env, [:bloom, :probation_ms]) == 300
 
     assert File.read!(Path.join(root, "releases/1.1.0/sys.config")) == pristine
     assert Path.wildcard(Path.join(root, "releases/{,.}*{pristine,rehearsal,staging}*"), match_dot: true) == []
