@@ -1,5 +1,5 @@
 defmodule Bloom.PipelineTest do
-  use ExUnit.Case, async: true
+  use ExUnit.Case
 
   alias Bloom.{Error, Native, Pipeline}
 
@@ -55,6 +55,18 @@ defmodule Bloom.PipelineTest do
     script = "sleep 100 & echo $! >#{pid_file}; wait"
     assert {:error, %Error{code: :timed_out}} = Pipeline.run([sh(script)], timeout_ms: 500)
     assert gone?(pid_file)
+  end
+
+  test "programs have nothing open of what the VM has", %{tmp_dir: dir} do
+    {:ok, socket} = :gen_tcp.listen(0, ip: {127, 0, 0, 1})
+    {:ok, file} = :file.open(Path.join(dir, "file"), [:write, :raw])
+
+    # The last one is the directory itself.
+    open = "/dev/fd/0 /dev/fd/1 /dev/fd/2 /dev/fd/3\n"
+    assert {:ok, %{output: ^open}} = Pipeline.run([sh("echo /dev/fd/*")])
+
+    :ok = :file.close(file)
+    :ok = :gen_tcp.close(socket)
   end
 
   test "a program that is not there is an error" do

@@ -8,7 +8,7 @@ use std::process::{self, ChildStderr, ChildStdin, ChildStdout, Stdio};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::pipe::Pipe;
-use super::{Command, Exit, ProcessError};
+use super::{Command, Exit, ProcessError, inherited};
 
 /// How much of its standard error is kept.
 const TAIL: usize = 16 << 10;
@@ -30,6 +30,7 @@ pub(super) struct Ends {
 
 impl Child {
     pub(super) fn start(command: &Command) -> Result<(Self, Ends), ProcessError> {
+        inherited::nothing();
         let mut process = process::Command::new(&command.program)
             .args(&command.arguments)
             .env_clear()

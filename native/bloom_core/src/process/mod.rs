@@ -6,6 +6,7 @@
 mod child;
 mod error;
 mod feed;
+mod inherited;
 mod pipe;
 mod run;
 mod sink;
