@@ -1,5 +1,6 @@
 defmodule Bloom.AppEnvTest do
-  use ExUnit.Case, async: true
+  # Puts the environments of all applications back.
+  use ExUnit.Case, async: false
 
   alias Bloom.AppEnv
 

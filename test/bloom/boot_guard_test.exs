@@ -176,14 +176,14 @@ defmodule Bloom.BootGuardTest do
     end
 
     test "leaves one alone that is, and ends", %{launcher: launcher, tmp_dir: root} do
-      arm(root, "1.1.0 1\n")
+      arm(root, "1.1.0 4\n")
       port = linger(launcher)
       assert_receive {^port, {:data, "boots 1.1.0" <> _}}, 10_000
       File.rm!(Path.join(root, "releases/.bloom-trial.booted"))
       watchdog = BootGuard.watchdog(Path.join(root, "releases/1.0.0"))
       {:os_pid, pid} = Port.info(port, :os_pid)
       # Another one without a file ends the process: had the first been after it, it would have been there first.
-      assert {_output, 0} = System.cmd("sh", [watchdog, to_string(pid), "2"])
+      assert {_output, 0} = System.cmd("sh", [watchdog, to_string(pid), "5"])
       assert_receive {^port, {:exit_status, 137}}, 10_000
     end
 
@@ -193,6 +193,8 @@ defmodule Bloom.BootGuardTest do
       File.write!(beam, "#!/bin/sh\necho $$\nexec 1>&-\nwhile :; do sleep 1; done\n")
       File.chmod!(beam, 0o755)
       File.write!(Path.join(root, "file"), "")
+      # Of this run alone: the watchdog looks at every process of the machine.
+      boot = "1.1.0 #{System.pid()}"
       watchdog = BootGuard.watchdog(Path.join(root, "releases/1.0.0"))
 
       port =
@@ -200,9 +202,9 @@ defmodule Bloom.BootGuardTest do
           :binary,
           :exit_status,
           args:
-            ["-c", ~S|"$1" & (sh "$2" $$ 2 "$3" "1.1.0 77" </dev/null >/dev/null 2>&1 &)|, "sh", beam, watchdog] ++
-              [Path.join(root, "file")],
-          env: [{~c"RELEASE_COMMAND", ~c"daemon"}, {~c"BLOOM_BOOT", ~c"1.1.0 77"}]
+            ["-c", ~S|"$1" & (sh "$2" $$ 2 "$3" "$4" </dev/null >/dev/null 2>&1 &)|, "sh", beam, watchdog] ++
+              [Path.join(root, "file"), boot],
+          env: [{~c"RELEASE_COMMAND", ~c"daemon"}, {~c"BLOOM_BOOT", to_charlist(boot)}]
         ])
 
       assert_receive {^port, {:data, pid}}, 10_000

@@ -36,8 +36,8 @@ defmodule Bloom.IsolatedTest do
       forever()
     end
 
-    assert {{:error, "it did not answer in 50 ms"}, microseconds} = Isolated.run(hang, 50)
-    assert microseconds >= 50_000
+    assert {{:error, "it did not answer in 500 ms"}, microseconds} = Isolated.run(hang, 500)
+    assert microseconds >= 500_000
     assert_received {:pids, hanging, linked}
 
     for pid <- [hanging, linked] do
@@ -51,7 +51,7 @@ defmodule Bloom.IsolatedTest do
 
     caller =
       spawn(fn ->
-        call = Isolated.start(fn -> send(parent, {:hanging, self()}) && forever() end, 100)
+        call = Isolated.start(fn -> send(parent, {:hanging, self()}) && forever() end, 1_000)
         send(parent, {:calling, call})
         forever()
       end)

@@ -53,7 +53,7 @@ defmodule Bloom.PipelineTest do
 
     pid_file = Path.join(dir, "pid")
     script = "sleep 100 & echo $! >#{pid_file}; wait"
-    assert {:error, %Error{code: :timed_out}} = Pipeline.run([sh(script)], timeout_ms: 500)
+    assert {:error, %Error{code: :timed_out}} = Pipeline.run([sh(script)], timeout_ms: 2_000)
     assert gone?(pid_file)
   end
 

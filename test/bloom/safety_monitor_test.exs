@@ -78,7 +78,10 @@ defmodule Bloom.SafetyMonitorTest do
       configure(max_error_rate_per_minute: 10)
       {:ok, ref} = SafetyMonitor.start(version: "1.1.0", baseline: @quiet)
       started = System.monotonic_time(:millisecond)
+      # It would judge in the middle of them else.
+      :ok = :sys.suspend(SafetyMonitor)
       for error <- 1..200, do: :logger.error("error #{error}")
+      :ok = :sys.resume(SafetyMonitor)
 
       assert_receive {:bloom_safety, ^ref, {:unsafe, [reason]}}, 5000
       assert System.monotonic_time(:millisecond) - started < 3000
@@ -100,7 +103,7 @@ defmodule Bloom.SafetyMonitorTest do
 
       {:ok, ref} = SafetyMonitor.start(version: "1.1.0", baseline: %{@quiet | errors_per_minute: 50})
       for error <- 1..50, do: :logger.error("error #{error}")
-      judgement = judged(&(&1.measures.errors_per_minute == 50))
+      judgement = judged(&(&1.measures.errors_per_minute >= 50))
       assert judgement.reasons == []
       refute_received {:bloom_safety, ^ref, _unsafe}
     end
@@ -156,7 +159,8 @@ defmodule Bloom.SafetyMonitorTest do
     :logger.error("one")
     baseline = SafetyMonitor.baseline()
     pid = Process.whereis(SafetyMonitor)
-    counted = ErrorCounter.count(ErrorCounter.shared(), (ErrorCounter.now() - 60)..ErrorCounter.now())
+    since = ErrorCounter.now() - 60
+    counted = ErrorCounter.count(ErrorCounter.shared(), since..ErrorCounter.now())
     assert counted > 0
 
     monitor = Process.monitor(pid)
@@ -164,7 +168,7 @@ defmodule Bloom.SafetyMonitorTest do
     assert_receive {:DOWN, ^monitor, :process, ^pid, :killed}, 5000
     wait_until(fn -> SafetyMonitor.status().state == :idle end)
 
-    assert ErrorCounter.count(ErrorCounter.shared(), (ErrorCounter.now() - 60)..ErrorCounter.now()) == counted
+    assert ErrorCounter.count(ErrorCounter.shared(), since..ErrorCounter.now()) == counted
     assert {:ok, _ref} = SafetyMonitor.start(version: "1.1.0", baseline: baseline)
     assert judged().baseline == baseline
   end

@@ -134,7 +134,7 @@ defmodule Bloom.Test.BackupCase do
         end
 
         test "is not left where the time is up", %{client: client, repo: repo, backups: backups} do
-          put_option(:database_backup_timeout_ms, 500)
+          put_option(:database_backup_timeout_ms, 3_000)
           :ok = @on.block(client)
           assert {:error, %Error{code: :backup_timeout} = error} = DatabaseBackup.create("1.1.0", [repo])
           assert error.message =~ "Garden.Repo"

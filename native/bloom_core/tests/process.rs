@@ -145,7 +145,7 @@ fn the_time_limit_kills_it_with_its_children() {
     let path = dir.path().join("dump");
     let script = format!("sleep 50 & echo $! >{}; wait", pid.display());
     let mut pipeline = row(vec![sh(&script)], Sink::File(path.clone(), Compression::Zstd));
-    pipeline.timeout = Some(Duration::from_secs(1));
+    pipeline.timeout = Some(Duration::from_secs(3));
     let error = run(&pipeline, &Control::default()).unwrap_err();
     assert_eq!(error.code(), "timed_out");
     assert!(error.to_string().contains("sh was stopped"), "{error}");

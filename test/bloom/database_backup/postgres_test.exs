@@ -6,6 +6,8 @@ defmodule Bloom.DatabaseBackup.PostgresTest do
   alias Bloom.Error
   alias Bloom.Test.Postgres, as: Server
 
+  @moduletag timeout: 180_000
+
   doctest Client
   doctest Rows
   doctest Swap

@@ -10,8 +10,9 @@ defmodule Bloom.Deployment.OldCodeTest do
 
   test "waits for a process to leave, names it when it does not, and never kills it" do
     Code.put_compiler_option(:ignore_module_conflict, true)
-    probe = load("def wait, do: receive(do: (:go -> :ok))")
-    pid = spawn(probe, :wait, [])
+    probe = load("def wait(to), do: send(to, :waits) && receive(do: (:go -> :ok))")
+    pid = spawn(probe, :wait, [self()])
+    assert_receive :waits
     load("def wait, do: :other")
 
     assert {:error, {^probe, [^pid]}} = OldCode.clear([probe], 0)

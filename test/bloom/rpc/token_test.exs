@@ -1,5 +1,6 @@
 defmodule Bloom.RPC.TokenTest do
-  use ExUnit.Case, async: true
+  # The name of the node goes into a token, and tests beside it may give it one.
+  use ExUnit.Case, async: false
 
   alias Bloom.Error
   alias Bloom.RPC.Token

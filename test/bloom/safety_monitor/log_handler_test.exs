@@ -22,7 +22,8 @@ defmodule Bloom.SafetyMonitor.LogHandlerTest do
 
   defp counted(fun) do
     counter = ErrorCounter.shared()
-    total = fn -> ErrorCounter.count(counter, (ErrorCounter.now() - 400)..ErrorCounter.now()) end
+    since = ErrorCounter.now() - 400
+    total = fn -> ErrorCounter.count(counter, since..ErrorCounter.now()) end
     before = total.()
     fun.()
     total.() - before
