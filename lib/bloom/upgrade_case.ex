@@ -94,17 +94,12 @@ if Code.ensure_loaded?(ExUnit.CaseTemplate) do
       case started do
         {:ok, node} ->
           # Its directory is still in use until then.
-          on_exit(fn -> await_down(node.server) end)
+          on_exit(fn -> Node.await_down(node) end)
           [node: node, root: root, from: from, to: opts[:to] && Archive.fetch!(opts[:to], scratch)]
 
         {:error, output} ->
           flunk("#{Path.basename(from)} did not start under the name that it was given. It printed:\n#{output}")
       end
-    end
-
-    defp await_down(server) do
-      ref = Process.monitor(server)
-      receive(do: ({:DOWN, ^ref, _, _, _} -> :ok))
     end
 
     defp refuse_outside(launcher, same) do

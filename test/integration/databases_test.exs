@@ -18,6 +18,7 @@ defmodule Bloom.Integration.DatabasesTest do
     database = Postgres.database!()
     opts = [env: Map.get(context, :env, []), restart: Map.get(context, :restart, false)]
     node = DatabaseRelease.start!(root, database, opts)
+    on_exit(fn -> Node.await_down(node) end)
     assert Node.get(node, "/put?name=first") == "stored"
     %{node: node, root: root, database: database}
   end

@@ -16,6 +16,7 @@ defmodule Bloom.Integration.FloristTest do
     Node.deploy(archives["1.0.0"], root)
     env = [{"GARDEN_PROBATION_MS", "1000"}, {"GARDEN_RESTARTED_BY", "this test"}]
     {:ok, node} = Node.start(root, env: env, restart: true)
+    on_exit(fn -> Node.await_down(node) end)
     %{node: node.node, garden: node, archives: archives}
   end
 

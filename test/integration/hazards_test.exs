@@ -11,7 +11,7 @@ defmodule Bloom.Integration.HazardsTest do
     for dir <- running, not String.starts_with?(dir, "garden_seeds"), do: assert(File.dir?(Path.join(lib, dir)), dir)
     assert File.dir?(Path.join(root, "erts-#{Node.eval(node, ":erlang.system_info(:version)")}"))
     :ok = Node.stop(node, :kill)
-    assert {:ok, node} = Node.start(root)
+    node = start_again(root)
     assert Node.get(node, "/version") == "1.0.0"
   end
 
@@ -28,7 +28,7 @@ defmodule Bloom.Integration.HazardsTest do
     moved = root <> "-moved"
     on_exit(fn -> File.rm_rf!(moved) end)
     File.rename!(root, moved)
-    {:ok, node} = Node.start(moved)
+    node = start_again(moved)
     assert Node.get(node, "/version") == "1.1.0"
     assert :ok = rollback(node)
   end
@@ -68,7 +68,7 @@ defmodule Bloom.Integration.HazardsTest do
     assert File.read!(config) == pristine
     refute File.exists?(Path.join(root, "releases/.staging-9.9.9"))
 
-    {:ok, node} = Node.start(root)
+    node = start_again(root)
     assert Node.get(node, "/season") == "spring"
   end
 

@@ -110,7 +110,7 @@ defmodule Bloom.Integration.HotTest do
     assert :ok = switch(node, "1.1.1")
 
     :ok = Node.stop(node, :kill)
-    {:ok, node} = Node.start(root)
+    node = start_again(root)
     assert Node.get(node, "/version") == "1.1.1"
     assert Node.get(node, "/seeds") == "radish carrot leek"
     assert :ok = rollback(node)

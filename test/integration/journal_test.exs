@@ -31,7 +31,7 @@ defmodule Bloom.Integration.JournalTest do
     damaged = :binary.copy(<<0xA5>>, 20_000)
     for file <- Path.wildcard(Path.join(root, "bloom.db-*")), do: File.rm!(file)
     File.write!(Path.join(root, "bloom.db"), damaged)
-    {:ok, node} = Node.start(root)
+    node = start_again(root)
 
     assert [said] = Regex.run(~r/Bloom: no deployment is let in: .*/, Node.log(node))
     message = refused(node)

@@ -9,8 +9,7 @@ defmodule Bloom.Integration.LifecycleTest do
 
   defp reboot(node, root) do
     :ok = Node.stop(node, :kill)
-    {:ok, node} = Node.start(root)
-    node
+    start_again(root)
   end
 
   defp set(node, options),

@@ -50,7 +50,7 @@ defmodule Bloom.Integration.ProbationTest do
   test "kill -9 during probation comes back on the old release", %{node: node, root: root} do
     :ok = switch(node, "1.1.0", [])
     :ok = Node.stop(node, :kill)
-    {:ok, node} = Node.start(root, env: [{"GARDEN_PROBATION_MS", "200"}])
+    node = start_again(root, env: [{"GARDEN_PROBATION_MS", "200"}])
 
     assert Node.get(node, "/version") == "1.0.0"
     assert statuses(node) == %{"1.1.0" => :unpacked, "1.0.0" => :permanent}

@@ -35,11 +35,16 @@ defmodule Bloom.Test.Heart do
   @spec freeze(Node.t()) :: :ok
   def freeze(node), do: node.root |> vms() |> Enum.each(&signal(&1, "STOP"))
 
-  @doc "Ends heart, and then the VM of a root."
+  @doc "Ends heart, and then the VM of a root, and waits until they are gone."
   @spec stop(Path.t()) :: :ok
   def stop(root) do
-    root |> processes("heart") |> Enum.each(&signal(&1, "KILL"))
-    root |> vms() |> Enum.each(&signal(&1, "KILL"))
+    with [] <- processes(root, "heart"), [] <- vms(root) do
+      :ok
+    else
+      left ->
+        Enum.each(left, &signal(&1, "KILL"))
+        receive(after: (20 -> stop(root)))
+    end
   end
 
   defp await(node, before, deadline) do

@@ -73,6 +73,7 @@ defmodule Bloom.Test.Node do
   defdelegate log(node), to: Node
   defdelegate stop(node, signal \\ :term), to: Node
   defdelegate kill(node), to: Node
+  defdelegate await_down(node), to: Node
   defdelegate starts(node), to: Node
   defdelegate await_start(node, starts), to: Node
   defdelegate launcher_pid(node), to: Node

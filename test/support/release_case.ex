@@ -34,6 +34,13 @@ defmodule Bloom.Test.ReleaseCase do
     |> UpgradeCase.boot()
   end
 
+  @doc "Starts the node of a root again. At the end of the test nothing is removed before it is gone."
+  def start_again(root, opts \\ []) do
+    {:ok, node} = Node.start(root, opts)
+    on_exit(fn -> Node.await_down(node) end)
+    node
+  end
+
   @doc "Copies the archive of a version to the node and installs it."
   def install(node, version), do: UpgradeCase.install(node, Garden.archive(version))
 

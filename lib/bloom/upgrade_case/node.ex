@@ -130,6 +130,13 @@ defmodule Bloom.UpgradeCase.Node do
   @spec stop(t(), :term | :kill) :: :ok
   def stop(node, signal \\ :term), do: Launcher.stop(node.server, signal)
 
+  @doc "Waits until the node is gone, as it goes with the process that started it."
+  @spec await_down(t()) :: :ok
+  def await_down(node) do
+    ref = Process.monitor(node.server)
+    receive(do: ({:DOWN, ^ref, _, _, _} -> :ok))
+  end
+
   @doc "Kills the VM of a node that is started again, and waits until it is ready again."
   @spec kill(t()) :: :ok | :error
   def kill(node) do
