@@ -26,13 +26,15 @@ defmodule Bloom.Integration.ProbationTest do
     node: node,
     root: root
   } do
+    # Somebody in old code, who is waited for.
+    Elixir.Node.spawn(node.node, Garden.Beds, :stroll, [])
     assert :ok = switch(node, "1.1.0", [])
+    assert %{stage: :probation, version: "1.1.0", probation_left_ms: left} = Node.rpc(node, Bloom, :status, [])
+    assert left in 1..60_000
     assert Node.get(node, "/version") == "1.1.0"
     assert statuses(node) == %{"1.1.0" => :current, "1.0.0" => :permanent}
     assert boots(root) == "1.0.0"
 
-    assert %{stage: :probation, version: "1.1.0", probation_left_ms: left} = Node.rpc(node, Bloom, :status, [])
-    assert left in 1..60_000
     assert {:error, message} = Node.rpc(node, Bloom.ReleaseManager, :install_release, ["1.2.0"])
     assert message =~ ~r/^switch of release 1\.1\.0 is in progress \(probation, \d+ s left\)/
   end

@@ -32,7 +32,7 @@ defmodule Bloom.Deployment.Steps.Probation do
     try do
       with :ok <- Proof.run(context),
            :ok <- TrialBoot.confirm(context.root.path) do
-        if probation_ms > 0 and context.opts[:wait] != :commit, do: Deployment.answer(:ok)
+        if probation_ms > 0, do: begun(context, probation_ms)
         wait_for_old_code(context)
         watch(context, probation_ms, monitor)
       end
@@ -40,6 +40,12 @@ defmodule Bloom.Deployment.Steps.Probation do
       SafetyMonitor.stop()
       Watchdog.stop()
     end
+  end
+
+  # Whoever is answered may ask at once how long it has left.
+  defp begun(context, probation_ms) do
+    Status.probation(probation_ms)
+    if context.opts[:wait] != :commit, do: Deployment.answer(:ok)
   end
 
   # Who stays in old code is left alone until the next switch.
