@@ -91,15 +91,32 @@ defmodule Bloom.Test.Faults.Scenario do
   @spec switch(String.t()) :: call()
   def switch(version), do: {:switch_release, [version, [wait: :commit]]}
 
-  @doc "Asks a node for the operation of a scenario; where it has several calls, as long as they are answered with `:ok`."
+  @doc """
+  Asks a node for the operation of a scenario; where it has several calls, as long as they are answered with `:ok`, or go on
+  without an answer to their probation.
+  """
   @spec operate(t(), Node.t()) :: term()
-  def operate(%__MODULE__{operation: calls}, node) do
-    Enum.reduce_while(calls, :ok, fn call, :ok ->
-      case call(node, call) do
-        :ok -> {:cont, :ok}
-        other -> {:halt, other}
-      end
-    end)
+  def operate(%__MODULE__{operation: calls}, node), do: in_turn(calls, node)
+
+  defp in_turn([], _node), do: :ok
+  defp in_turn([last], node), do: call(node, last)
+
+  defp in_turn([call | later], node) do
+    with :ok <- node |> call(call) |> or_on_probation(node), do: in_turn(later, node)
+  end
+
+  defp or_on_probation({:error, text} = answer, node) do
+    if text =~ "goes on without an answer", do: await_probation(node, answer), else: answer
+  end
+
+  defp or_on_probation(answer, _node), do: answer
+
+  defp await_probation(node, answer) do
+    case Node.rpc(node, Bloom, :status, []) do
+      :idle -> answer
+      %{probation_left_ms: nil} -> receive(after: (20 -> await_probation(node, answer)))
+      _on_probation -> :ok
+    end
   end
 
   @doc "Asks a node for something."
