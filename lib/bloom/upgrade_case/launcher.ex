@@ -6,6 +6,9 @@ defmodule Bloom.UpgradeCase.Launcher do
 
   use GenServer
 
+  # The last one is by systemd, of whose units this VM may be one, and the release is none.
+  @of_this_vm ~w(RELEASE_ MIX_ ERL_ ELIXIR_ BINDIR ROOTDIR EMU PROGNAME INVOCATION_ID)
+
   @type options :: %{program: Path.t(), root: Path.t(), env: [{String.t(), String.t()}], restart: boolean()}
 
   @doc "Starts the program, in its root."
@@ -78,7 +81,7 @@ defmodule Bloom.UpgradeCase.Launcher do
   def clean_environment do
     for {name, _value} <- System.get_env(),
         not String.starts_with?(name, "ERL_EPMD_"),
-        String.starts_with?(name, ["RELEASE_", "MIX_", "ERL_", "ELIXIR_", "BINDIR", "ROOTDIR", "EMU", "PROGNAME"]) do
+        String.starts_with?(name, @of_this_vm) do
       {name, false}
     end
   end
