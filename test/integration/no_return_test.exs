@@ -45,6 +45,8 @@ defmodule Bloom.Integration.NoReturnTest do
   defp taken_back(node, version) do
     Node.eval(node, "spawn(fn -> Bloom.ReleaseManager.switch_release(~S(#{version})) end)")
     assert %{outcome: :taken_back, reason: reason} = switched(node, version)
+    # It is settled before garden starts.
+    assert :ok = Node.await_start(node, Node.starts(node))
     assert Node.get(node, "/version") == "1.0.0"
     assert Node.get(node, "/water?bed=north") == "1"
     assert Node.rpc(node, Bloom, :status, []) == :idle

@@ -103,10 +103,10 @@ defmodule Bloom.Integration.ProbationTest do
   end
 
   test "a process that is busy on the way back is waited for", %{node: node} do
-    Node.rpc(node, Application, :put_env, [:bloom, :busy_timeout_ms, 50])
     # Looked at before the probation begins to wait.
     Node.rpc(node, Application, :put_env, [:bloom, :health_check_interval_ms, 1_000])
     :ok = switch(node, "1.1.0", [])
+    Node.rpc(node, Application, :put_env, [:bloom, :busy_timeout_ms, 50])
 
     Node.eval(node, """
     caller = self()

@@ -6,7 +6,10 @@ defmodule Bloom.Integration.TLSDistributionTest do
 
   @moduletag :integration
   @moduletag :tmp_dir
-  @moduletag timeout: 60_000
+  @moduletag timeout: 180_000
+  # For what takes a second: a slow machine is no failure.
+  @patience_ms 60_000
+
   if System.find_executable("openssl") == nil, do: @moduletag(skip: "there is no openssl")
 
   setup %{tmp_dir: dir} do
@@ -30,15 +33,17 @@ defmodule Bloom.Integration.TLSDistributionTest do
       host: ~c"127.0.0.1",
       longnames: true,
       connection: :standard_io,
+      wait_boot: @patience_ms,
       args:
         Enum.map(
-          arguments ++ ["-setcookie", "tls", "-kernel", "inet_dist_use_interface", "{127,0,0,1}"],
+          arguments ++
+            ["-setcookie", "tls", "-kernel", "inet_dist_use_interface", "{127,0,0,1}", "net_setuptime", "60"],
           &to_charlist/1
         )
     }
 
     {:ok, peer, node} = :peer.start_link(options)
-    :ok = :peer.call(peer, :code, :add_pathsz, [:code.get_path()])
+    :ok = :peer.call(peer, :code, :add_pathsz, [:code.get_path()], @patience_ms)
     {peer, node}
   end
 
@@ -46,14 +51,16 @@ defmodule Bloom.Integration.TLSDistributionTest do
     {server, node} = start(arguments)
     {client, from} = start(arguments)
     {stranger, _name} = start([])
-    {:ok, _apps} = :peer.call(server, :application, :ensure_all_started, [:bloom])
-    :ok = :peer.call(server, :application, :set_env, [:bloom, :allowed_ips, ["127.0.0.1"]])
+    {:ok, _apps} = :peer.call(server, :application, :ensure_all_started, [:bloom], @patience_ms)
+    :ok = :peer.call(server, :application, :set_env, [:bloom, :allowed_ips, ["127.0.0.1"]], @patience_ms)
 
-    assert {:ok, :idle} = :peer.call(client, :rpc, :call, [node, Bloom.RPC, :call, [:status, []], 10_000], 20_000)
+    assert {:ok, :idle} =
+             :peer.call(client, :rpc, :call, [node, Bloom.RPC, :call, [:status, []], @patience_ms], @patience_ms)
+
     who = "#{from} at 127.0.0.1"
-    assert {:ok, [%{who: ^who}]} = :peer.call(server, Bloom.Metadata, :get_audit, [[limit: 1]])
+    assert {:ok, [%{who: ^who}]} = :peer.call(server, Bloom.Metadata, :get_audit, [[limit: 1]], @patience_ms)
 
-    assert :peer.call(stranger, :net_kernel, :connect_node, [node], 20_000) == false
-    refute :peer.call(stranger, :net_kernel, :connect_node, [from], 20_000)
+    assert :peer.call(stranger, :net_kernel, :connect_node, [node], @patience_ms) == false
+    refute :peer.call(stranger, :net_kernel, :connect_node, [from], @patience_ms)
   end
 end

@@ -82,16 +82,25 @@ defmodule Bloom.Test.Load do
   # Answers are {when it came, how long it took}, in microseconds.
   defp work(worker, socket, answers, failures) do
     receive do
-      :stop -> %{answers: answers, failures: failures, count: worker.count}
+      # Its count is of the last life of the node only when it has had an answer there.
+      :stop when worker.restarts -> worker |> once(nil, answers, failures) |> account()
+      :stop -> account({worker, socket, answers, failures})
     after
       @pause_ms ->
-        started = now()
-        {answer, socket} = water(worker, socket)
+        {worker, socket, answers, failures} = once(worker, socket, answers, failures)
+        work(worker, socket, answers, failures)
+    end
+  end
 
-        case count(worker, answer) do
-          {:ok, count} -> work(%{worker | count: count}, socket, [{now(), now() - started} | answers], failures)
-          :error -> work(worker, nil, answers, [answer | failures])
-        end
+  defp account({worker, _socket, answers, failures}), do: %{answers: answers, failures: failures, count: worker.count}
+
+  defp once(worker, socket, answers, failures) do
+    started = now()
+    {answer, socket} = water(worker, socket)
+
+    case count(worker, answer) do
+      {:ok, count} -> {%{worker | count: count}, socket, [{now(), now() - started} | answers], failures}
+      :error -> {worker, nil, answers, [answer | failures]}
     end
   end
 
