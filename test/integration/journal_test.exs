@@ -33,7 +33,7 @@ defmodule Bloom.Integration.JournalTest do
     File.write!(Path.join(root, "bloom.db"), damaged)
     node = start_again(root)
 
-    assert [said] = Regex.run(~r/Bloom: no deployment is let in: .*/, Node.log(node))
+    assert [said] = Node.await_log(node, ~r/Bloom: no deployment is let in: .*\n/)
     message = refused(node)
     for text <- [said, message], do: assert(text =~ "bloom.db is damaged")
     assert [_all, kept] = Regex.run(~r/it is kept as (\S+\/bloom\.db\.damaged-\d+)/, message)

@@ -67,7 +67,7 @@ defmodule Bloom.Integration.LifecycleTest do
     set(node, release_retention_count: 1)
     for version <- ["1.1.0", "1.1.1", "1.2.0"], do: :ok = install(node, version)
     assert versions(node) == ["1.2.0", "1.1.1", "1.0.0"]
-    assert Node.log(node) =~ "Bloom removed releases 1.1.0"
+    assert [_removed] = Node.await_log(node, ~r/Bloom removed releases 1\.1\.0/)
 
     assert :ok = install(node, "1.1.0")
     assert versions(node) == ["1.1.0", "1.2.0", "1.0.0"]

@@ -48,6 +48,12 @@ defmodule Bloom.Test.Node do
     end
   end
 
+  @doc "Waits until the node has printed something, as it does so behind what it does, and returns what that is."
+  @spec await_log(t(), Regex.t()) :: [String.t()]
+  def await_log(node, regex) do
+    Regex.run(regex, log(node)) || receive(after: (20 -> await_log(node, regex)))
+  end
+
   @doc "A digest of every file below a directory, by relative path."
   @spec tree(Path.t()) :: %{Path.t() => binary()}
   def tree(dir) do
