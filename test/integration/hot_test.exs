@@ -11,7 +11,7 @@ defmodule Bloom.Integration.HotTest do
       {:bloom_event, [:bloom, :deployment, :stop], _measurements, %{outcome: outcome}} -> listen.(listen, [outcome | outcomes])
       {:tell, who} -> send(who, {:told, Enum.reverse(outcomes)}) && listen.(listen, outcomes)
     after
-      60_000 -> :ok
+      600_000 -> :ok
     end
   end
 

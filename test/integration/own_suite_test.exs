@@ -42,7 +42,7 @@ defmodule Bloom.Integration.OwnSuiteTest do
           {"BLOOM_NATIVE_LIB", library},
           {"BLOOM_NATIVE_SHA256", digest},
           {"CARGO_TARGET_DIR", "/nonexistent"},
-          {"GARDEN_PORT", Integer.to_string(Enum.random(15_000..30_000))}
+          {"GARDEN_PORT", Integer.to_string(Bloom.UpgradeCase.Distribution.free_port())}
         ]
       )
 
