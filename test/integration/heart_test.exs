@@ -14,7 +14,8 @@ defmodule Bloom.Integration.HeartTest do
 
   # Not as other releases are started: what is run of them first would be started again by heart, too.
   defp start(context) do
-    root = Path.join(System.tmp_dir!(), "bloom-heart-#{System.pid()}-#{System.unique_integer([:positive])}")
+    # By which what runs there is found.
+    root = Path.join(real(System.tmp_dir!()), "bloom-heart-#{System.pid()}-#{System.unique_integer([:positive])}")
 
     on_exit(fn ->
       Heart.stop(root)

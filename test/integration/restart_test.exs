@@ -111,12 +111,6 @@ defmodule Bloom.Integration.RestartTest do
   defp emulator(node), do: File.read_link!("/proc/#{Node.os_pid(node)}/exe")
   defp elixir(node), do: Node.eval(node, "{Path.basename(:code.lib_dir(:elixir)), System.version()}")
 
-  # As it says it, without links.
-  defp real(dir) do
-    {dir, 0} = System.cmd("pwd", ["-P"], cd: dir)
-    String.trim(dir)
-  end
-
   defp libraries(node) do
     maps = File.read!("/proc/#{Node.os_pid(node)}/maps")
     ~r{/\S+/lib/bloom-\S+/priv/native/.+} |> Regex.scan(maps) |> List.flatten() |> Enum.uniq()

@@ -56,6 +56,12 @@ defmodule Bloom.Test.ReleaseCase do
   @doc "Waits until no deployment is in progress."
   defdelegate await_idle(node), to: Node
 
+  @doc "A directory as the operating system has it, without links on the way there."
+  def real(dir) do
+    {dir, 0} = System.cmd("pwd", ["-P"], cd: dir)
+    String.trim(dir)
+  end
+
   @doc "Every environment of every loaded application, in an order that can be compared."
   def environment(node) do
     node
