@@ -200,7 +200,7 @@ defmodule Bloom.Integration.HazardsTest do
     end)
     """)
 
-    assert_receive {:DOWN, ^ref, :process, ^almanac, _reason}, 30_000
+    assert_receive {:DOWN, ^ref, :process, ^almanac, _reason}, 120_000
     idle = fn idle -> if Node.rpc(node, Bloom, :status, []) == :idle, do: :idle, else: idle.(idle) end
     :idle = idle.(idle)
     assert {:ok, %{version: "1.2.0", status: :permanent}} = Node.rpc(node, Bloom.ReleaseManager, :current_release, [])
