@@ -9,12 +9,14 @@ defmodule Bloom.Integration.CLITest do
   @moduletag :integration
   @moduletag timeout: 180_000
 
+  @probation_ms 300
+
   setup_all do
     root = Path.join(System.tmp_dir!(), "bloom-cli-#{System.pid()}-#{System.unique_integer([:positive])}")
     on_exit(fn -> File.rm_rf!(root) end)
     archives = Garden.archives(["1.0.0", "1.1.0", "1.3.0-unhealthy", "1.6.0-nif"])
     Node.deploy(archives["1.0.0"], root)
-    env = [{"GARDEN_PROBATION_MS", "1000"}, {"GARDEN_RESTARTED_BY", "this test"}]
+    env = [{"GARDEN_PROBATION_MS", "#{@probation_ms}"}, {"GARDEN_RESTARTED_BY", "this test"}]
     {:ok, node} = Node.start(root, env: env, restart: true)
     on_exit(fn -> Node.await_down(node) end)
     %{node: node, archives: archives}
@@ -36,6 +38,13 @@ defmodule Bloom.Integration.CLITest do
   defp run!(node, arguments) do
     {0, output} = run(node, arguments)
     output
+  end
+
+  # Where it has to be seen from here.
+  defp probation(node, ms) do
+    set = &Node.rpc(node, Application, :put_env, [:bloom, :probation_ms, &1])
+    set.(ms)
+    on_exit(fn -> set.(@probation_ms) end)
   end
 
   test "it asks, and says how that ended", %{node: node} do
@@ -61,6 +70,7 @@ defmodule Bloom.Integration.CLITest do
 
   test "an archive from elsewhere is deployed while the node runs, and rolled back", %{node: node, archives: archives} do
     pid = Node.os_pid(node)
+    probation(node, 3_000)
     output = run!(node, ["deploy", "1.1.0", "--archive", archives["1.1.0"]])
     assert output =~ ~r/copying the archive to .*garden-1.1.0.tar.gz\n/
     assert output =~ "\n1.1.0 is installed\n"
@@ -102,8 +112,7 @@ defmodule Bloom.Integration.CLITest do
   end
 
   test "Ctrl-C leaves the deployment running, to be followed and cancelled", %{node: node, archives: archives} do
-    Node.eval(node, "Application.put_env(:bloom, :probation_ms, 60_000)")
-    on_exit(fn -> Node.eval(node, "Application.put_env(:bloom, :probation_ms, 1_000)") end)
+    probation(node, 60_000)
     Node.upload(node, archives["1.1.0"])
 
     for interrupted <- [["deploy", "1.1.0"], ["follow"]] do

@@ -14,15 +14,18 @@ defmodule Bloom.Integration.FloristTest do
     on_exit(fn -> File.rm_rf!(root) end)
     archives = Garden.archives(["1.0.0", "1.1.0", "1.6.0-nif"])
     Node.deploy(archives["1.0.0"], root)
-    env = [{"GARDEN_PROBATION_MS", "1000"}, {"GARDEN_RESTARTED_BY", "this test"}]
+    env = [{"GARDEN_PROBATION_MS", "300"}, {"GARDEN_RESTARTED_BY", "this test"}]
     {:ok, node} = Node.start(root, env: env, restart: true)
     on_exit(fn -> Node.await_down(node) end)
     %{node: node.node, garden: node, archives: archives}
   end
 
   # As the guide has it.
+  defp call(node, operation, arguments, token \\ nil),
+    do: :rpc.call(node, Bloom.RPC, :call, [operation, arguments, token], :infinity)
+
   defp ask(node, operation, arguments, token \\ nil) do
-    answer = :rpc.call(node, Bloom.RPC, :call, [operation, arguments, token], :infinity)
+    answer = call(node, operation, arguments, token)
     assert plain?(answer), "not plain: #{inspect(answer)}"
     answer
   end
@@ -38,9 +41,10 @@ defmodule Bloom.Integration.FloristTest do
     File.rename!(path <> ".part", path)
   end
 
+  # While it restarts, what comes back is what Erlang says of that.
   defp await_outcome(node, operation, version, since) do
-    with {:ok, :idle} <- ask(node, :status, []),
-         {:ok, history} <- ask(node, :history, []),
+    with {:ok, :idle} <- call(node, :status, []),
+         {:ok, history} <- call(node, :history, []),
          %{outcome: outcome} when outcome != nil <-
            Enum.find(history, &(&1.id > since and &1.operation == operation and &1.version == version)) do
       outcome
@@ -49,16 +53,19 @@ defmodule Bloom.Integration.FloristTest do
     end
   end
 
-  test "deploy, status, health-check and rollback", %{node: node, archives: archives} do
+  test "deploy, status, health-check and rollback", %{node: node, garden: garden, archives: archives} do
     assert {:ok, path} = ask(node, :archive, ["1.1.0"])
     bring(archives["1.1.0"], path)
     assert ask(node, :install, ["1.1.0"]) == :ok
     assert {:ok, %{decision: :hot, running: "1.0.0", target: "1.1.0"}} = ask(node, :plan, ["1.1.0"])
 
+    # So that it is seen from here.
+    Node.rpc(garden, Application, :put_env, [:bloom, :probation_ms, 3_000])
     deployed = Task.async(fn -> ask(node, :switch, ["1.1.0", [wait: :commit]]) end)
     stages = follow(node, [])
     assert Task.await(deployed, :infinity) == :ok
     assert :probation in stages
+    Node.rpc(garden, Application, :put_env, [:bloom, :probation_ms, 300])
 
     assert ask(node, :current, []) == {:ok, %{name: "garden", version: "1.1.0", status: :permanent}}
     assert ask(node, :status, []) == {:ok, :idle}

@@ -191,7 +191,7 @@ defmodule Bloom.Integration.ProbationTest do
     end
   end
 
-  @tag env: [{"GARDEN_PROBATION_MS", "1000"}]
+  @tag env: [{"GARDEN_PROBATION_MS", "3000"}]
   test "Bloom's own processes are killed: the probation goes on to its commit", %{node: node} do
     :ok = switch(node, "1.1.0", [])
 

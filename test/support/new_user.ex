@@ -39,7 +39,7 @@ defmodule Bloom.Test.NewUser do
             {"RELEASE_DISTRIBUTION", "name"},
             {"RELEASE_NODE", "my_app-#{System.pid()}@127.0.0.1"},
             {"ERL_EPMD_ADDRESS", "127.0.0.1"},
-            {"ERL_AFLAGS", "-kernel inet_dist_use_interface {127,0,0,1} -bloom probation_ms 2000"}
+            {"ERL_AFLAGS", "-kernel inet_dist_use_interface {127,0,0,1} -bloom probation_ms 3000"}
           ]
     }
 
