@@ -74,10 +74,11 @@ defmodule Bloom.AppEnv do
 
   @doc """
   Splits an environment into what `sys.config` can say and the rest, which has to be put after the switch: values with
-  pids, references or anonymous functions, and what the VM's command line says too, as `-app key value`.
+  pids, references or anonymous functions, and keys that the VM's command line gives as well (`-app key value`).
 
-  That counts more than `sys.config` for OTP (`do_change_appl` in `application_controller.erl`), but less than what
-  config providers set at a boot. `arguments` are of the form of `:init.get_arguments/0`.
+  OTP lets the command line win over `sys.config` (`do_change_appl` in `application_controller.erl`), while at a boot
+  config providers win over both. Until it is put, what the switch itself runs sees less: `code_change`, new children.
+  `arguments` are of the form of `:init.get_arguments/0`.
 
       iex> Bloom.AppEnv.split([app: [a: 1, b: 2, c: self()]], app: [~c"b", ~c"3"])
       {[app: [a: 1]], [app: [b: 2, c: self()]]}
@@ -88,7 +89,7 @@ defmodule Bloom.AppEnv do
       env
       |> Enum.map(fn {app, keys} ->
         given = for {^app, pairs} <- arguments, [key, _value] <- Enum.chunk_every(pairs, 2), do: to_string(key)
-        {written, put} = Enum.split_with(keys, fn {key, value} -> writable?(value) and to_string(key) not in given end)
+        {written, put} = Enum.split_with(keys, fn {key, value} -> writable?(value) and printed(key) not in given end)
         {{app, written}, {app, put}}
       end)
       |> Enum.unzip()
@@ -96,9 +97,21 @@ defmodule Bloom.AppEnv do
     {written, Enum.reject(put, &match?({_app, []}, &1))}
   end
 
-  @doc "Puts an environment over the present one."
+  @doc """
+  Puts an environment over the present one, and tells applications what has changed for them (`config_change/3`).
+
+  They hear of it as from the release handler, by `config_change/1` in `application_controller.erl`, and like there it
+  is up to them what they answer.
+  """
   @spec put(env()) :: :ok
-  def put(env), do: Enum.each(env, fn {app, keys} -> put_all(app, keys) end)
+  def put([]), do: :ok
+
+  def put(env) do
+    before = snapshot().env
+    Enum.each(env, fn {app, keys} -> put_all(app, keys) end)
+    _answers = :application_controller.config_change(before)
+    :ok
+  end
 
   @doc "An environment as the text of a `sys.config` file."
   @spec to_sys_config(env()) :: iodata()
@@ -106,8 +119,11 @@ defmodule Bloom.AppEnv do
 
   defp put_all(app, keys), do: for({key, value} <- keys, do: Application.put_env(app, key, value))
 
+  # As on a command line and in `sys.config`, where a key may be anything.
+  defp printed(term), do: "~tw" |> :io_lib.format([term]) |> IO.chardata_to_string()
+
   defp writable?(value) do
-    text = "~tw." |> :io_lib.format([value]) |> IO.chardata_to_string() |> to_charlist()
+    text = to_charlist(printed(value) <> ".")
 
     with {:ok, tokens, _line} <- :erl_scan.string(text),
          {:ok, parsed} <- :erl_parse.parse_term(tokens) do

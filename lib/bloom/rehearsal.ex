@@ -48,6 +48,8 @@ defmodule Bloom.Rehearsal do
   defp configure do
     {:ok, [config]} = "REL_VSN_DIR" |> System.fetch_env!() |> Path.join("sys.config") |> :file.consult()
     Application.put_all_env(Enum.filter(config, &is_tuple/1), persistent: true)
+    # The command line counts more than sys.config and is read here, config providers count more than both.
+    Enum.each(release_apps(), &Application.load/1)
     {:ok, output} = StringIO.open("")
     group_leader = Process.group_leader()
 
@@ -65,10 +67,7 @@ defmodule Bloom.Rehearsal do
   end
 
   defp find_out(:config, true) do
-    for app <- release_apps() do
-      Application.load(app)
-      {app, Application.get_all_env(app)}
-    end
+    for app <- release_apps(), do: {app, Application.get_all_env(app)}
   end
 
   defp find_out(:problems, true), do: Bloom.Config.problems(Application.get_all_env(:bloom))
@@ -90,10 +89,8 @@ defmodule Bloom.Rehearsal do
   end
 
   defp find_out(:migrations, {action, request}) do
-    apps = release_apps()
-    Enum.each(apps, &Application.load/1)
     secrets = Path.join(System.fetch_env!("BLOOM_REHEARSAL"), "secrets")
-    Answer.answer(action, Map.put(request, :apps, apps), &Secrets.write!(secrets, &1))
+    Answer.answer(action, Map.put(request, :apps, release_apps()), &Secrets.write!(secrets, &1))
   end
 
   defp release_apps do

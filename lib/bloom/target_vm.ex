@@ -15,7 +15,7 @@ defmodule Bloom.TargetVM do
   . "$REL_VSN_DIR/env.sh"
   export RELEASE_DISTRIBUTION=none
   exec nice -n "$BLOOM_NICENESS" "$RELEASE_ROOT/erts-$BLOOM_ERTS/bin/erl" +S 1:1 +sbwt none -noshell \
-    -boot "$REL_VSN_DIR/start_clean" -boot_var RELEASE_LIB "$RELEASE_ROOT/lib" \
+    -boot "$REL_VSN_DIR/start_clean" -boot_var RELEASE_LIB "$RELEASE_ROOT/lib" "$@" \
     -s Elixir.Bloom.Rehearsal main
   """
 
@@ -68,7 +68,7 @@ defmodule Bloom.TargetVM do
         :exit_status,
         :stderr_to_stdout,
         :hide,
-        args: ["-c", @script],
+        args: ["-c", @script, "sh" | options()],
         cd: dir,
         env:
           for {name, value} <- [
@@ -94,6 +94,13 @@ defmodule Bloom.TargetVM do
     tell = Keyword.get(opts, :tell, fn _line -> :ok end)
     vm = %{port: port, os_pid: os_pid, vsn: vsn, dir: dir, timeout: timeout, deadline: deadline, tell: tell}
     collect(vm, "", [])
+  end
+
+  # Options of applications that this VM's vm.args gives: those are the only ones that the environment does not bring. What
+  # runs in any VM is not to write this node's log file or take its ports.
+  defp options do
+    apps = for {app, _description, _vsn} <- Application.loaded_applications(), app not in [:kernel, :stdlib], do: app
+    for {app, values} <- :init.get_arguments(), app in apps, option <- ["-#{app}" | values], do: to_string(option)
   end
 
   # What it has printed: the rest of a line, and whole lines, latest first.

@@ -6,6 +6,20 @@ defmodule Bloom.AppEnvTest do
 
   doctest AppEnv
 
+  defmodule Told do
+    use Application
+
+    @impl true
+    def start(_type, test) do
+      :persistent_term.put(__MODULE__, test)
+      {:ok, spawn_link(fn -> receive(do: (:never -> :ok)) end)}
+    end
+
+    @impl true
+    def config_change(changed, new, removed),
+      do: :persistent_term.get(__MODULE__) |> send({:told, changed, new, removed}) && :ok
+  end
+
   describe "merge/3" do
     test "the target wins where it says something new" do
       assert [app: [a: 2]] = AppEnv.merge([app: [a: 1]], [app: [a: 2]], app: [a: 1])
@@ -41,6 +55,18 @@ defmodule Bloom.AppEnvTest do
       File.write!(path, written |> AppEnv.to_sys_config() |> IO.chardata_to_string())
       assert {:ok, [^env]} = :file.consult(path)
     end
+  end
+
+  @tag :capture_log
+  test "what is put is told to applications that run" do
+    :ok = :application.load({:application, :bloom_env_told, [vsn: ~c"1.0.0", mod: {Told, self()}, env: [a: 1, b: 1]]})
+    :ok = :application.start(:bloom_env_told)
+    on_exit(fn -> :application.stop(:bloom_env_told) && :application.unload(:bloom_env_told) end)
+
+    assert :ok = AppEnv.put(bloom_env_told: [a: 2, b: 1, c: 3])
+    assert_received {:told, [a: 2], [c: 3], []}
+    assert :ok = AppEnv.put(bloom_env_told: [a: 2])
+    refute_received {:told, _changed, _new, _removed}
   end
 
   test "a snapshot brings environment and versions back" do

@@ -33,13 +33,15 @@ defmodule Bloom.Integration.HazardsTest do
     assert :ok = rollback(node)
   end
 
-  @tag env: [{"GARDEN_OWNER", "ada"}]
+  # The season is on the command line of the VM, and runtime.exs has the last word.
+  @tag env: [{"GARDEN_OWNER", "ada"}, {"ERL_FLAGS", ~S(-garden season '"dry"')}]
   test "the configuration is the target's, resolved; what was put at run time stays", %{node: node, root: root} do
     Node.rpc(node, Application, :put_env, [:garden, :put_by, :hand])
     Node.eval(node, "Application.put_env(:garden, :put_fun, fn -> :called end)")
-    # It is on the command line of the VM, too, and does not count at a boot, where runtime.exs says something else.
+    assert {:ok, [[~c"season", ~c"\"dry\""]]} = Node.rpc(node, :init, :get_argument, [:garden])
     assert {:ok, given} = Node.rpc(node, :init, :get_argument, [:bloom])
     assert [~c"probation_ms", ~c"1000"] in given
+    assert Node.get(node, "/season") == "spring"
     assert Node.rpc(node, Application, :get_env, [:bloom, :probation_ms]) == 300
     :ok = install(node, "1.1.0")
     pristine = File.read!(Path.join(root, "releases/1.1.0/sys.config"))
@@ -53,6 +55,15 @@ defmodule Bloom.Integration.HazardsTest do
 
     assert File.read!(Path.join(root, "releases/1.1.0/sys.config")) == pristine
     assert Path.wildcard(Path.join(root, "releases/{,.}*{pristine,rehearsal,staging}*"), match_dot: true) == []
+  end
+
+  test "options that vm.args gives count in the rehearsal, too", %{node: node, root: root} do
+    :ok = Node.stop(node)
+    File.write!(Path.join(root, "releases/1.0.0/vm.args"), "\n-garden fence '\"wood\"'\n", [:append])
+    node = start_again(root)
+    assert {:ok, ~c"wood"} = Node.rpc(node, Application, :fetch_env, [:garden, :fence])
+    assert {:ok, %{config: config}} = Node.rpc(node, Bloom.TargetVM, :ask, [root, "1.0.0", %{config: true}])
+    assert config[:garden][:fence] == ~c"wood"
   end
 
   test "a resolved configuration left behind by a power cut is put back at boot", %{node: node, root: root} do
