@@ -33,8 +33,9 @@ defmodule Bloom.Deployment.Steps.Probation do
       with :ok <- Proof.run(context),
            :ok <- TrialBoot.confirm(context.root.path) do
         if probation_ms > 0, do: begun(context, probation_ms)
+        deadline = now() + probation_ms
         wait_for_old_code(context)
-        watch(context, probation_ms, monitor)
+        if probation_ms > 0, do: watching(context, deadline, monitor), else: {:ok, context}
       end
     after
       SafetyMonitor.stop()
@@ -55,13 +56,6 @@ defmodule Bloom.Deployment.Steps.Probation do
     with {:error, {module, pids}} <- OldCode.clear(Plan.touched(plan), Config.get(:old_code_timeout_ms)) do
       Logger.warning("Bloom: #{Words.processes(pids)} still run old code of #{inspect(module)} and are left alone")
     end
-  end
-
-  defp watch(context, 0, _none), do: {:ok, context}
-
-  defp watch(context, probation_ms, monitor) do
-    Status.probation(probation_ms)
-    watching(context, now() + probation_ms, monitor)
   end
 
   defp watching(context, deadline, watch) do
