@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Barrier;
 use std::thread;
 
 use bloom_core::store::{Rows, Statement, Store, StoreError, Value};
@@ -68,11 +69,13 @@ fn all_statements_or_none() {
 #[test]
 fn many_write_at_once() {
     let (_dir, path) = place();
+    let together = Barrier::new(4);
     thread::scope(|scope| {
         for writer in 0..4 {
-            let path = &path;
+            let (path, together) = (&path, &together);
             scope.spawn(move || {
                 let mut store = Store::open(path).unwrap();
+                together.wait();
                 for index in 0..5 {
                     saved(&mut store, &format!("{writer}.{index}"));
                 }

@@ -30,7 +30,7 @@ pub(super) struct Ends {
 
 impl Child {
     pub(super) fn start(command: &Command) -> Result<(Self, Ends), ProcessError> {
-        inherited::nothing();
+        inherited::close_on_exec();
         let mut process = process::Command::new(&command.program)
             .args(&command.arguments)
             .env_clear()
