@@ -160,7 +160,7 @@ defmodule Bloom.DeploymentTest do
 
   # The server hears of the end by itself.
   defp await_idle do
-    if Deployment.status() != :idle, do: await_idle()
+    if Deployment.status() != :idle, do: receive(after: (10 -> await_idle()))
   end
 
   # Its supervisor may not have started it again yet.

@@ -6,7 +6,7 @@ defmodule Bloom.UpgradeCase.Launcher do
 
   use GenServer
 
-  # The last one is by systemd, of whose units this VM may be one, and the release is none.
+  # The last is systemd's: this VM may be one of its units, the release is not.
   @of_this_vm ~w(RELEASE_ MIX_ ERL_ ELIXIR_ BINDIR ROOTDIR EMU PROGNAME INVOCATION_ID)
 
   @type options :: %{program: Path.t(), root: Path.t(), env: [{String.t(), String.t()}], restart: boolean()}

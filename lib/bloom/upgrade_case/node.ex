@@ -130,7 +130,7 @@ defmodule Bloom.UpgradeCase.Node do
   @spec stop(t(), :term | :kill) :: :ok
   def stop(node, signal \\ :term), do: Launcher.stop(node.server, signal)
 
-  @doc "Waits until the node is gone, as it goes with the process that started it."
+  @doc "Waits until the node is gone. It ends with the process that started it."
   @spec await_down(t()) :: :ok
   def await_down(node) do
     ref = Process.monitor(node.server)

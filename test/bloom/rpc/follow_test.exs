@@ -50,7 +50,7 @@ defmodule Bloom.RPC.FollowTest do
 
   # It has to have begun.
   defp follower(before) do
-    with nil <- Enum.find(Process.list() -- before, &waits?/1), do: follower(before)
+    Enum.find(Process.list() -- before, &waits?/1) || receive(after: (10 -> follower(before)))
   end
 
   defp waits?(pid) do

@@ -115,7 +115,7 @@ defmodule Bloom.Test.Faults.Scenario do
     case Node.rpc(node, Bloom, :status, []) do
       :idle -> answer
       %{probation_left_ms: nil} -> receive(after: (20 -> await_probation(node, answer)))
-      _on_probation -> :ok
+      %{probation_left_ms: _left} -> :ok
     end
   end
 
