@@ -68,7 +68,7 @@ defmodule Bloom.TargetVM do
         :exit_status,
         :stderr_to_stdout,
         :hide,
-        args: ["-c", @script, "sh" | options()],
+        args: ["-c", @script, "sh" | flags()],
         cd: dir,
         env:
           for {name, value} <- [
@@ -96,11 +96,11 @@ defmodule Bloom.TargetVM do
     collect(vm, "", [])
   end
 
-  # Options of applications that this VM's vm.args gives: those are the only ones that the environment does not bring. What
-  # runs in any VM is not to write this node's log file or take its ports.
-  defp options do
+  # What this VM's vm.args gives applications, as the environment does not bring it. Nothing for kernel and stdlib, which
+  # start in that VM as well: it is not to write this node's log file or take its ports.
+  defp flags do
     apps = for {app, _description, _vsn} <- Application.loaded_applications(), app not in [:kernel, :stdlib], do: app
-    for {app, values} <- :init.get_arguments(), app in apps, option <- ["-#{app}" | values], do: to_string(option)
+    for {app, values} <- :init.get_arguments(), app in apps, flag <- ["-#{app}" | values], do: to_string(flag)
   end
 
   # What it has printed: the rest of a line, and whole lines, latest first.
